@@ -18,7 +18,7 @@ export interface Shape {
 
 export const SAME = [1, 1, 1, 1] as const;
 
-/** 3x3 convolutions of stride one: results that tiles fill, results whose last tile overlaps, few and many channels, any padding. */
+/** 3x3 convolutions of stride one: results that tiles fill, whose last tile overlaps or goes beyond, few and many channels, any padding. */
 export const SHAPES: readonly Shape[] = [
   { x: [7, 16, 16, 32], out: 64, padding: SAME },
   { x: [40, 4, 4, 64], out: 80, padding: SAME },
@@ -29,6 +29,7 @@ export const SHAPES: readonly Shape[] = [
   { x: [6, 8, 8, 112], out: 64, padding: SAME },
   { x: [8, 6, 6, 64], out: 64, padding: [3, 1, 1, 3] },
   { x: [16, 4, 4, 192], out: 192, padding: SAME },
+  { x: [8, 11, 15, 32], out: 32, padding: SAME },
 ];
 
 const POOL = { window: [2, 2], stride: [2, 2], padding: [0, 0, 0, 0] };

@@ -1,4 +1,5 @@
 import type { ComputeType } from '../../numeric/formats.js';
+import type { Pair } from '../../ops/contraction-geometry.js';
 import { type Code, emit, joined } from '../code.js';
 import { type Compute, type LoadPart, STAGED } from './contraction-unit.js';
 import { cType } from './formats.js';
@@ -60,11 +61,41 @@ function dyLoad(g: WeightGradient, lanes: number): (kind: string, image: Code) =
     g.n % lanes === 0 ? emit`load_${kind}(${image} + from)` : emit`load_${kind}_part(${image} + from, min64(LANES, ${g.n} - channel))`;
 }
 
-/** C function that brings `width` vectors of dy's channels, from `n` on, of one image (or a pair) side by side. */
-export function emitStageDy(name: OwnName, dtype: ComputeType, compute: Compute, g: WeightGradient, width: number, lanes: number): Code {
+/**
+ * C function that brings `width` vectors of dy's channels, from `n` on, of one image (or a pair) side by side: `rows` and `columns` of
+ * them, zeros behind those that are there.
+ */
+export function emitStageDy(
+  name: OwnName,
+  dtype: ComputeType,
+  compute: Compute,
+  g: WeightGradient,
+  width: number,
+  lanes: number,
+  [rows, columns]: Pair = [g.outHeight, g.outWidth],
+): Code {
   const { type, store, stage } = STAGED[compute];
   const value = store('to', stage(dtype, ofImages(dyLoad(g, lanes))));
-  return emit`${head('static void', name, emit`const ${cType(dtype)} *first, const ${cType(dtype)} *second, ${type} *staged, int64_t n`)}
+  const parameters = emit`const ${cType(dtype)} *first, const ${cType(dtype)} *second, ${type} *staged, int64_t n`;
+  const right = (columns - g.outWidth) * width * lanes;
+  const below = (rows - g.outHeight) * columns * width * lanes;
+  if (right + below > 0)
+    return emit`${head('static void', name, parameters)}
+  (void)second;
+  for (int64_t row = 0; row < ${g.outHeight}; row++) {
+    for (int64_t column = 0; column < ${g.outWidth}; column++) {
+      for (int64_t v = 0; v < ${width}; v++) {
+        const int64_t channel = n + v * LANES, from = (row * ${g.outWidth} + column) * ${g.groups * g.n} + channel;
+        ${type} *to = staged + ((row * ${columns} + column) * ${width} + v) * LANES;
+        ${value}
+      }
+    }
+    memset(staged + (row * ${columns} + ${g.outWidth}) * ${width * lanes}, 0, ${right} * sizeof *staged);
+  }
+  memset(staged + ${g.outHeight * columns * width * lanes}, 0, ${below} * sizeof *staged);
+}
+`;
+  return emit`${head('static void', name, parameters)}
   (void)second;
   for (int64_t position = 0; position < ${g.outHeight * g.outWidth}; position++) {
     for (int64_t v = 0; v < ${width}; v++) {

@@ -79,7 +79,7 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
   const paired = types.every((type) => type.dtype === 'bf16') && target.bf16Dot;
   const g = weightGradientOf(node, geometry, paired);
   const compute: Compute = paired && g.images > 1 ? 'bf16' : 'f32';
-  const filter = winogradGradientOf(context, g, compute);
+  const filter = winogradGradientOf(context, g, compute, context.isMember(g.dy));
   if (filter !== undefined) return emitWinogradGradient(context, g, filter);
   const { type, depth } = STAGED[compute];
   const [xType, dyType] = types.map((t) => t.dtype) as [ComputeType, ComputeType];

@@ -8,7 +8,7 @@ import type { Kernel, KernelContext } from './kernel.js';
 import { called, head, note } from './kernel-code.js';
 import { chooseGradientTile } from './tile-choice.js';
 import { CACHE_LINE, type Filtering, type Matrix, methodOf, TAPS } from './winograd.js';
-import { GRADIENT_RUN, GRADIENT_SLICE, GRADIENT_TILES } from './winograd-choice.js';
+import { GRADIENT_RUN, GRADIENT_SLICE, GRADIENT_TILES, gradientTiles } from './winograd-choice.js';
 import { emitProduct, emitSandwich } from './winograd-transform.js';
 
 /**
@@ -16,19 +16,27 @@ import { emitProduct, emitSandwich } from './winograd-transform.js';
  * transforms both operands tile by tile, adds up the products of each point over all its tiles, and transforms only the sums. The sums of
  * the parts are added in order.
  */
-export function emitWinogradGradient(context: KernelContext, g: WeightGradient, filter: Filtering): Kernel {
+export function emitWinogradGradient(context: KernelContext, gradient: WeightGradient, filter: Filtering): Kernel {
   const { name, target } = context;
   const { lanes } = target;
   const { points } = filter;
   const allPoints = points ** 2;
   const size = filter.taps;
+  const [down, across] = gradientTiles(gradient, filter);
+  const [dyRows, dyColumns] = [down * size, across * size];
+  // The last tiles may go beyond the image: they meet zeros there, of x too.
+  const g: WeightGradient = {
+    ...gradient,
+    stagedHeight: Math.max(gradient.stagedHeight, dyRows + TAPS - 1),
+    stagedWidth: Math.max(gradient.stagedWidth, dyColumns + TAPS - 1),
+  };
   const [xType, dyType] = context.anchor.inputs.map((id) => context.type(id).dtype) as [ComputeType, ComputeType];
   const vectors = g.n / lanes;
   const blocks = g.channels / lanes;
   const tile = chooseGradientTile(Math.min(g.channels, GRADIENT_RUN), vectors, target);
   const channelTiles = Math.ceil(vectors / tile.vectors);
   const rows = TAPS ** 2 * g.channels;
-  const perImage = (g.outHeight * g.outWidth) / size ** 2;
+  const perImage = down * across;
   const part = partition(
     blocks,
     allPoints * lanes * vectors * lanes * 4,
@@ -43,7 +51,6 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
   const xChannels = part.blocksPerSlice * lanes;
   const dyChannels = part.tilesPerSlice * tile.vectors * lanes;
   const run = blocks % part.blocksPerSlice === 0 ? xChannels : lanes;
-  const across = g.outWidth / size;
   const block = Math.min(GRADIENT_TILES, part.perChunk * perImage);
   const [xPitch, dyPitch, sumPitch] = [
     allPoints * xChannels + CACHE_LINE,
@@ -54,7 +61,7 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
   const positions = g.outHeight * g.outWidth;
   const parts = [
     ['x', part.blocksPerSlice * blockSize],
-    ['dys', part.tilesPerSlice * positions * tile.vectors * lanes],
+    ['dys', part.tilesPerSlice * dyRows * dyColumns * tile.vectors * lanes],
     ['v', block * xPitch],
     ['d', block * dyPitch],
     ['sums', allPoints * sumPitch],
@@ -89,7 +96,10 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
     depths.length === 1
       ? emit`m += ${depths[0]}`
       : emit`m += m % ${fixed(run)} + ${tile.depth} <= ${run} ? ${tile.depth} : ${depths.at(-1)!}`;
-  const stageDy = placed === undefined ? emitStageDy : emitStagePooledDy;
+  const stageDy = (width: number) =>
+    placed === undefined
+      ? emitStageDy(name.and(`_stage_dy${width}`), dyType, 'f32', g, width, lanes, [dyRows, dyColumns])
+      : emitStagePooledDy(name.and(`_stage_dy${width}`), dyType, 'f32', g, width, lanes);
   const slices = part.blockSlices * part.channelSlices;
   const line = (text: string) => name.and(`_${text}_line`);
   const sandwich = (text: string, matrix: Matrix, load: Code, store: Code) =>
@@ -101,27 +111,19 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
     emit`(row * ${points} + column) * ${xChannels}`,
   );
   const transformDy = (width: number) =>
-    sandwich(
-      'dy',
-      filter.weight,
-      emit`(row * ${g.outWidth} + column) * ${width * lanes}`,
-      emit`(row * ${points} + column) * ${dyChannels}`,
-    );
+    sandwich('dy', filter.weight, emit`(row * ${dyColumns} + column) * ${width * lanes}`, emit`(row * ${points} + column) * ${dyChannels}`);
   const sums = sandwich('sum', filter.output, emit`(row * ${points} + column) * ${sumPitch}`, emit`(row * ${TAPS} + column) * tap`);
   const range = 'int64_t count, int first, int64_t channels, int64_t t0, int64_t t1';
   const xAt = emit`x + b * ${blockSize} + (row * ${g.stagedWidth} + column) * LANES`;
   const takeX = emit`${called(name.and('_x'), xAt, emit`v + count * ${xPitch} + b * LANES`)};`;
   const dyAt = emit`${dy} + image * ${dySize}`;
   const takeDy = (width: number) => {
-    const from = emit`dyt + (row * ${g.outWidth} + column) * ${width * lanes} + n`;
+    const from = emit`dyt + (row * ${dyColumns} + column) * ${width * lanes} + n`;
     return emit`for (int64_t n = 0; n < ${width * lanes}; n += LANES) ${called(name.and(`_dy${width}`), emit`${from}, to + n`)};`;
   };
   const takeSums = called(name.and('_sums'), emit`sums + m * ${dyChannels} + n`, emit`dw + m * ${g.n} + n, ${g.channels * g.n}`);
   const code = emit`${emitStageBlocks(name.and('_stage'), xType, 'f32', g, lanes)}
-${joined(
-  widths.map((width) => stageDy(name.and(`_stage_dy${width}`), dyType, 'f32', g, width, lanes)),
-  '\n',
-)}
+${joined(widths.map(stageDy), '\n')}
 ${emitProduct(line('x'), filter.input)}
 ${head('static void', name.and('_x'), 'const float *from, float *to')}
 ${transformX}}
@@ -168,14 +170,14 @@ ${head('static void', name, 'void *const *p, int64_t task')}
   for (int64_t image = start; image < end; image++) {
     ${called(name.and('_stage'), emit`${source} + image * ${xSize} + b0 * LANES, NULL, x, b1 - b0`)};
     for (int64_t t = t0; t < t1; t++) {
-      float *dyt = dys + (t - t0) * ${positions * tile.vectors * lanes};
+      float *dyt = dys + (t - t0) * ${dyRows * dyColumns * tile.vectors * lanes};
       ${byWidth((width) => emit`${called(name.and(`_stage_dy${width}`), dyAt, emit`NULL, ${which}dyt, t * ${tile.vectors * lanes}`)};`)}
     }
     for (int64_t at = 0; at < ${perImage}; at++) {
       const int64_t row = at / ${fixed(across)} * ${size}, column = at % ${fixed(across)} * ${size};
       for (int64_t b = 0; b < b1 - b0; b++) ${takeX}
       for (int64_t t = t0; t < t1; t++) {
-        const float *dyt = dys + (t - t0) * ${positions * tile.vectors * lanes};
+        const float *dyt = dys + (t - t0) * ${dyRows * dyColumns * tile.vectors * lanes};
         float *to = d + count * ${dyPitch} + (t - t0) * ${tile.vectors * lanes};
         ${byWidth(takeDy)}
       }

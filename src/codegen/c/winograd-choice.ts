@@ -1,4 +1,5 @@
-import type { FloatType } from '../../ir/types.js';
+import { elementCount, type FloatType } from '../../ir/types.js';
+import type { Pair } from '../../ops/contraction-geometry.js';
 import type { Convolution } from './contraction-geometry.js';
 import { partsOf } from './contraction-gradient-parts.js';
 import { type Compute, STAGED } from './contraction-unit.js';
@@ -96,9 +97,14 @@ function formatOf(context: KernelContext, id: number): FloatType {
   return context.type(id).dtype as FloatType;
 }
 
+/** Tiles of an image's gradients, in rows and columns; the last ones may be filled up with zeros. */
+export function gradientTiles({ outHeight, outWidth }: WeightGradient, { taps }: Filtering): Pair {
+  return [Math.ceil(outHeight / taps), Math.ceil(outWidth / taps)];
+}
+
 function gradientCycles(g: WeightGradient, filter: Filtering, lanes: number): number {
   const vectors = g.n / lanes;
-  const tiles = (g.images * g.outHeight * g.outWidth) / filter.taps ** 2;
+  const tiles = g.images * elementCount(gradientTiles(g, filter));
   const cycles = CYCLES[filter.taps]!;
   const sums = filter.points ** 2 * g.channels * vectors;
   // Each slice transforms its own channels, for all tiles.
@@ -112,16 +118,19 @@ function gradientCycles(g: WeightGradient, filter: Filtering, lanes: number): nu
 
 /**
  * How the gradient of a 3x3 convolution's weight is computed by Winograd's filtering, where that takes less time than its products one by
- * one: each tile of 2x2 gradients (4x4 with a 16-bit operand) against the 4x4 (6x6) inputs that its windows meet.
+ * one: each tile of 2x2 gradients (4x4 with a 16-bit operand) against the 4x4 (6x6) inputs that its windows meet. `isPooled`: they are
+ * placed by a pool's index, two rows and columns at a time, and fill their tiles.
  */
-export function winogradGradientOf(context: KernelContext, g: WeightGradient, compute: Compute): Filtering | undefined {
+export function winogradGradientOf(context: KernelContext, g: WeightGradient, compute: Compute, isPooled: boolean): Filtering | undefined {
   const { lanes } = context.target;
   const single = g.batch * g.groups === 1 && g.window.every((taps) => taps === TAPS);
   const window = single && [...g.step, ...g.dilation].every((step) => step === 1);
   if (g.images < FEWEST_IMAGES || !window || g.channels % lanes !== 0 || g.n % lanes !== 0) return undefined;
   const plain = plainCycles((g.images * g.outHeight * g.outWidth * TAPS ** 2 * g.channels * g.n) / lanes, compute);
-  return sizesFor(formatOf(context, g.source), formatOf(context, g.dy))
-    .filter((size) => g.outHeight % size === 0 && g.outWidth % size === 0)
-    .map((size) => filtering(TAPS, size))
-    .find((each) => gradientCycles(g, each, lanes) < PAYS * plain);
+  const filters = sizesFor(formatOf(context, g.source), formatOf(context, g.dy))
+    .filter((size) => !isPooled || (g.outHeight % size === 0 && g.outWidth % size === 0))
+    .map((size) => filtering(TAPS, size));
+  const cycles = new Map(filters.map((each) => [each, gradientCycles(g, each, lanes)]));
+  const [fastest] = filters.sort((a, b) => cycles.get(a)! - cycles.get(b)!);
+  return fastest !== undefined && cycles.get(fastest)! < PAYS * plain ? fastest : undefined;
 }
