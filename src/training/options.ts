@@ -1,17 +1,18 @@
 import type { FoundPin } from '../ir/pin.js';
 import type { Recipe } from '../ir/program.js';
 import type { Plan } from '../plan/plan.js';
-import type { Collectives, Executable } from '../runtime/backend.js';
+import type { Executable } from '../runtime/backend.js';
 import type { Batcher } from './data/batcher.js';
 import type { Dataset } from './data/dataset.js';
 import type { TrainEvent, TrainProgress } from './events.js';
 import type { InitOptions } from './init/load.js';
 import type { Overflow } from './overflow/overflow.js';
+import type { Steering } from './ranks.js';
 import type { RunClaim } from './run-claim.js';
 import type { LogPosition, RunContents } from './run-folder.js';
 import type { StateValues } from './states.js';
 
-export interface TrainOptions {
+export interface TrainOptions extends Steering {
   readonly plan: Plan;
   /** The plan, loaded on a device. Its states are overwritten. */
   readonly executable: Executable;
@@ -47,10 +48,6 @@ export interface TrainOptions {
   readonly checkpointSteps?: number;
   /** Checkpoint after so many seconds since the last one; default 30. Not used with `checkpointSteps`. */
   readonly checkpointSeconds?: number;
-  /** Aborting it ends the run after the running step, with a checkpoint. */
-  readonly signal?: AbortSignal;
-  /** Once `isStopped`, the run ends as one that is done, after the running step, or behind the epoch that is done. */
-  readonly control?: { readonly isStopped: boolean };
   /** The run waits for what it returns. */
   readonly onEvent?: (event: TrainEvent) => unknown;
   readonly onProgress?: (progress: TrainProgress) => void;
@@ -68,8 +65,6 @@ export interface TrainOptions {
   readonly contentsAreNew?: boolean;
   /** Of a resumed run, as it was started: what a checkpoint of an older version does not have. */
   readonly epochsBefore?: number;
-  /** The processes that train together, where there are several: rank 0 writes what the run leaves. */
-  readonly ranks?: Collectives;
   readonly replanner?: Replanner;
   /** Take another plan after a value was the first to overflow so many times; by default never. */
   readonly replanAfter?: number;

@@ -1,7 +1,16 @@
 import { type Collectives, gatherTexts } from '../runtime/backend.js';
-import type { TrainOptions } from './options.js';
 
 export type Ranks = Pick<Collectives, 'rank' | 'size' | 'gather'>;
+
+/** What ends a run from outside, and who trains it. */
+export interface Steering {
+  /** Aborting it ends the run after the running step, with a checkpoint. */
+  readonly signal?: AbortSignal;
+  /** Once `isStopped`, the run ends as one that is done, after the running step, or behind the epoch that is done. */
+  readonly control?: { readonly isStopped: boolean };
+  /** The processes that train together, where there are several: rank 0 writes what the run leaves. */
+  readonly ranks?: Collectives;
+}
 
 /** Whether this process writes what a run leaves: of several ranks the first. */
 export function writes(ranks: Pick<Collectives, 'rank'> | undefined): boolean {
@@ -15,7 +24,7 @@ export function writes(ranks: Pick<Collectives, 'rank'> | undefined): boolean {
 export class Agreement {
   #agreed = { interrupt: false, stop: false, save: false, exitCode: 0 };
 
-  constructor(private readonly options: Pick<TrainOptions, 'signal' | 'control' | 'ranks'>) {}
+  constructor(private readonly options: Steering) {}
 
   get #own() {
     const { signal, control } = this.options;
