@@ -106,11 +106,13 @@ export function readColumn(file: ParquetFile, group: number, column: readonly st
     const chunks = file.metadata.row_groups[group]!.columns.map((chunk) => chunk.meta_data);
     const found = chunks.find((chunk) => JSON.stringify(chunk?.path_in_schema) === JSON.stringify(column));
     if (found === undefined) throw new BadFile(`its column ${column.join('.')} has no rows, or is encrypted`);
-    if (!PACKINGS.includes(found.codec))
+    if (!PACKINGS.includes(found.codec)) {
+      const newer = found.codec === 'ZSTD' ? '; Node.js 22.15 and later read ZSTD too' : '';
       throw new BadFile(
         `its column ${column.join('.')} is packed with ${found.codec}`,
-        `write it again, packed in a way that is read here: ${PACKINGS.join(', ')}${found.codec === 'ZSTD' ? '; Node.js 22.15 and later read ZSTD too' : ''}`,
+        `write it again, packed in a way that is read here: ${PACKINGS.join(', ')}${newer}`,
       );
+    }
     if (rows === 0) return [];
     const start = Number(found.dictionary_page_offset || found.data_page_offset);
     const bytes = readAt(descriptor, start, start + Number(found.total_compressed_size), size);

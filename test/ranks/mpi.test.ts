@@ -73,7 +73,7 @@ describe('ampc train on several ranks of MPI', function () {
     assert.match(found.message, / on rank 1$/);
   });
 
-  it('goes on with another number of ranks and another library in the middle of an epoch, with the images that are left of it', async () => {
+  it('goes on with another number of ranks and another library in the middle of an epoch, with the images left of it', async () => {
     const one = await ampc(...args('unmoved', '--max-steps', '17'));
     assert.equal(one.code, 0, one.stderr);
     for (const [launcher, ranks, more] of [
