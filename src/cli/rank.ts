@@ -8,9 +8,24 @@ const SILENT: Stream = { write: () => true };
 
 const isInterruption = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';
 
-/** Commands that several ranks run together; others every process runs for itself. */
-function isShared(argv: readonly string[]): boolean {
-  return argv[0] === 'train' || (argv[0] === 'tune' && argv.includes('--network'));
+/** Commands of which every rank would do all, in the same files: they are for one process. */
+const ALONE: ReadonlySet<string> = new Set(['sweep', 'eval', 'predict', 'export', 'verify', 'calibrate', 'bench']);
+
+/** Commands that several ranks run, or are refused, together; others every process runs for itself. */
+function isShared([command = '', ...more]: readonly string[]): boolean {
+  return command === 'train' || (command === 'tune' && more.includes('--network')) || ALONE.has(command);
+}
+
+function aloneError(command: string, size: number): UserError {
+  return new UserError([
+    {
+      code: 'AMP6512',
+      severity: 'error',
+      message: `ampc ${command} is for one process, and a launcher started ${size}`,
+      why: 'each of them would do all of it, and write the same files',
+      fix: 'start it without the launcher; several ranks share ampc train and ampc tune --network',
+    },
+  ]);
 }
 
 /** One rank of several that run a command line together: what they print the first one prints, and one of them why they failed. */
@@ -21,6 +36,7 @@ class Rank {
 
   constructor(
     private readonly self: NonNullable<ReturnType<typeof rankAmongOthers>>,
+    private readonly command: string,
     stdout: Stream,
     private readonly console: Stream,
   ) {
@@ -34,9 +50,10 @@ class Rank {
     return this.self.rank === 0 ? new Output(json, this.stdout, this.stderr, quiet) : new Output(false, SILENT, SILENT, true);
   }
 
-  /** Before anything that can fail, so that a failure ends all. */
+  /** Before anything that can fail, so that a failure ends all. Throws UserError as `joinRanks`, and AMP6512. */
   async join(output: Output): Promise<void> {
     await joinRanks(output.notice);
+    if (ALONE.has(this.command)) throw aloneError(this.command, this.self.size);
   }
 
   /** Ends well, together with the others. */
@@ -59,5 +76,5 @@ class Rank {
 /** This process as one of several ranks of a command; undefined: it runs the command alone. */
 export function asRank(argv: readonly string[], stdout: Stream, stderr: Stream): Rank | undefined {
   const self = isShared(argv) ? rankAmongOthers() : undefined;
-  return self && new Rank(self, stdout, stderr);
+  return self && new Rank(self, argv[0]!, stdout, stderr);
 }

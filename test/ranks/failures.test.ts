@@ -76,6 +76,13 @@ describe('ranks that are slow, differ or fail', function () {
     once(usage.stderr, /unknown option '--ranks'/);
   });
 
+  it('a command of which each would do all is refused once', async () => {
+    const { code, stdout, stderr } = await start(OPEN, 2, ['eval', work.path('none')]).result;
+    assert.equal(code, 1, stderr);
+    assert.equal(stdout, '');
+    once(stderr, /error\[AMP6512\]: ampc eval is for one process, and a launcher started 2/);
+  });
+
   it('another plan is refused with the first line that differs', async () => {
     const { code, stderr } = await start(OPEN, 2, args('other'), { last: ['--set', 'train.optimizer.lr=0.5'] }).result;
     assert.equal(code, 1);
