@@ -6,11 +6,11 @@ import {
   type OnnxTensor,
   TENSOR_TYPES,
 } from '../../interchange/onnx/schema.js';
+import { permuted } from '../../interchange/permuted.js';
 import type { DType, Shape } from '../../ir/types.js';
 import { isFloat } from '../../ir/types.js';
 import { encode, roundArray } from '../../numeric/encoding.js';
 import { isNarrow } from '../../numeric/formats.js';
-import { permuted } from '../known.js';
 
 export const ELEMENT_TYPES = {
   f32: TENSOR_TYPES.float,

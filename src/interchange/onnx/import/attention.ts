@@ -1,5 +1,6 @@
+import { permuted } from '../../permuted.js';
 import type { AmpBuilder, Stage, Weight } from './builder.js';
-import { product, reorder, type Value } from './values.js';
+import { product, type Value } from './values.js';
 
 /** Where each element of a value comes from: the number of its place in another. */
 interface Moved {
@@ -36,9 +37,9 @@ function moved({ layer, args }: Stage, { shape, from, factor }: Moved): Moved | 
   return { shape: shape.map((whole, i) => (i === axis ? size : whole)), from: kept, factor };
 }
 
-/** As `reorder`, of numbers of places, which f32 may not hold. */
+/** As `permuted`, of numbers of places, which f32 may not hold. */
 function gathered(from: ArrayLike<number>, shape: readonly number[], axes: readonly number[]): Float64Array {
-  const order = reorder(
+  const order = permuted(
     Float32Array.from({ length: from.length }, (_, i) => i),
     shape,
     axes,

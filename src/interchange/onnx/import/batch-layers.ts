@@ -1,3 +1,4 @@
+import { permuted } from '../../permuted.js';
 import type { OnnxAttribute } from '../schema.js';
 import { compact, exchanged, grouped, regrouped, simplified } from './batch.js';
 import type { AmpBuilder } from './builder.js';
@@ -5,7 +6,7 @@ import { squeezed, unsqueezed } from './fold.js';
 import type { NodeView } from './node.js';
 import { flattenedShape, reshapeTo, targetOf, transposed } from './shapes.js';
 import { type Constant, refuse } from './tensors.js';
-import { type Grouped, type Operand, product, reorder, samePlaces, type Value } from './values.js';
+import { type Grouped, type Operand, product, samePlaces, type Value } from './values.js';
 
 type Computed = Value | Grouped;
 type Convert = (builder: AmpBuilder, node: NodeView, isOnlyUse: (index: number) => boolean) => Operand | readonly Operand[];
@@ -99,7 +100,7 @@ function beside(constant: Constant, { groups, outer }: Layout, { sizes }: Groupe
   const parts = apart.map(({ size }) => size);
   const inner = order.map((i) => parts[i]!);
   if (product(inner) !== constant.data.length || inner.length !== outer.length) return refuse('its numbers are not along its axes');
-  return { ...constant, shape: inner, data: reorder(constant.data, parts, order) };
+  return { ...constant, shape: inner, data: permuted(constant.data, parts, order) };
 }
 
 /** The result with the axes of ONNX as the operands have them, but for those of `gone`. */

@@ -1,7 +1,8 @@
+import { permuted } from '../../permuted.js';
 import { type AmpBuilder, pairText } from './builder.js';
 import type { NodeView } from './node.js';
 import { type Constant, refuse } from './tensors.js';
-import { IMAGE_PLACES, identity, product, reorder, reorderFeatures, type Value } from './values.js';
+import { IMAGE_PLACES, identity, product, reorderFeatures, type Value } from './values.js';
 
 export interface Window {
   readonly kernel: readonly number[];
@@ -71,7 +72,7 @@ export function conv(builder: AmpBuilder, node: NodeView): Value {
   const { image, padding } = padded(builder, given, window);
   const { stride, dilation } = window;
   const label = builder.label(weight.name, 'conv');
-  builder.weight(label, 'weight', [rows, columns, weight.shape[1]!, outputs], reorder(weight.data, weight.shape, [2, 3, 1, 0]));
+  builder.weight(label, 'weight', [rows, columns, weight.shape[1]!, outputs], permuted(weight.data, weight.shape, [2, 3, 1, 0]));
   const options = optionsOf(window, padding, node.int('group', 1));
   const args = [String(outputs), `kernel: ${pairText([rows, columns])}`, ...options, ...bias(builder, label, node.optional(2))];
   const [height, width] = [0, 1].map((axis) =>
@@ -93,7 +94,7 @@ export function convTranspose(builder: AmpBuilder, node: NodeView): Value {
   if (top !== bottom || left !== right) return refuse('opposite sides have other padding');
   const extra = node.ints('output_padding') ?? [0, 0];
   const label = builder.label(weight.name, 'conv_transpose');
-  builder.weight(label, 'weight', [rows, columns, part, inputs], reorder(weight.data, weight.shape, [2, 3, 1, 0]));
+  builder.weight(label, 'weight', [rows, columns, part, inputs], permuted(weight.data, weight.shape, [2, 3, 1, 0]));
   const args = [
     String(part * groups),
     `kernel: ${pairText([rows, columns])}`,
@@ -118,7 +119,7 @@ function linear(builder: AmpBuilder, given: Value, weight: Constant, isTranspose
   const last = given.shape.length - 1;
   const isLast = given.places[last] === given.places.filter((place) => place >= 0).length - 1;
   const x = isLast ? given : builder.plain(given);
-  const matrix = isTransposed ? reorder(weight.data, weight.shape, [1, 0]) : Float32Array.from(weight.data);
+  const matrix = isTransposed ? permuted(weight.data, weight.shape, [1, 0]) : Float32Array.from(weight.data);
   const [inputs, outputs] = isTransposed ? [weight.shape[1]!, weight.shape[0]!] : [weight.shape[0]!, weight.shape[1]!];
   if (inputs !== x.shape[last]) return refuse(`its weight takes ${inputs} features, and there are ${x.shape[last]}`);
   const label = builder.label(weight.name, 'linear');

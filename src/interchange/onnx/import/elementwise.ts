@@ -1,18 +1,8 @@
+import { permuted } from '../../permuted.js';
 import { type AmpBuilder, numberText } from './builder.js';
 import type { NodeView } from './node.js';
 import { type Constant, refuse } from './tensors.js';
-import {
-  ampcShape,
-  layerAxis,
-  onceForAll,
-  type Pixels,
-  product,
-  rankOf,
-  reorder,
-  reorderFeatures,
-  samePlaces,
-  type Value,
-} from './values.js';
+import { ampcShape, layerAxis, onceForAll, type Pixels, product, rankOf, reorderFeatures, samePlaces, type Value } from './values.js';
 
 type Convert = (builder: AmpBuilder, node: NodeView) => Value;
 
@@ -120,7 +110,7 @@ function aligned(constant: Constant, value: Value): { readonly shape: readonly n
   const present = value.places.flatMap((place, axis) => (place > 0 ? [{ place, axis }] : [])).sort((a, b) => a.place - b.place);
   const order = present.map(({ axis }) => axis);
   if (shape.some((size, axis) => axis > 0 && size !== 1 && value.places[axis]! < 0)) return refuse('it has axes that the other does not');
-  const data = reorder(constant.data, shape, [0, ...value.places.flatMap((place, axis) => (place < 0 ? [axis] : [])), ...order]);
+  const data = permuted(constant.data, shape, [0, ...value.places.flatMap((place, axis) => (place < 0 ? [axis] : [])), ...order]);
   const sizes = order.map((axis) => shape[axis]!);
   const from = sizes.findIndex((size) => size !== 1);
   return { shape: sizes.slice(Math.max(0, from)), data };

@@ -1,6 +1,7 @@
+import { permuted } from '../../permuted.js';
 import type { NodeView } from './node.js';
 import { type Constant, refuse } from './tensors.js';
-import { product, reorder } from './values.js';
+import { product } from './values.js';
 
 type Fold = (node: NodeView) => Constant | undefined;
 
@@ -84,7 +85,7 @@ function transposed(node: NodeView): Constant | undefined {
   const axes = node.ints('perm') ?? from.shape.map((_, axis) => from.shape.length - 1 - axis);
   return make(
     axes.map((axis) => from.shape[axis]!),
-    reorder(from.data, from.shape, axes),
+    permuted(from.data, from.shape, axes),
     from,
   );
 }

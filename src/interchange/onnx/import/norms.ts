@@ -1,8 +1,9 @@
+import { permuted } from '../../permuted.js';
 import { type AmpBuilder, numberText } from './builder.js';
 import { resolveShape } from './fold.js';
 import type { NodeView } from './node.js';
 import { type Constant, refuse } from './tensors.js';
-import { IMAGE_PLACES, rankOf, reorder, reorderFeatures, samePlaces, type Value } from './values.js';
+import { IMAGE_PLACES, rankOf, reorderFeatures, samePlaces, type Value } from './values.js';
 
 const epsText = (eps: number): readonly string[] => (Math.fround(eps) === Math.fround(1e-5) ? [] : [`eps: ${numberText(eps)}`]);
 
@@ -29,7 +30,7 @@ export function batchNorm(builder: AmpBuilder, node: NodeView): Value {
 /** What a norm learns, in ampc's order of axes; `axes` are those of ONNX in that order. */
 function learn(builder: AmpBuilder, label: string, name: string, constant: Constant, axes: readonly number[]): void {
   const shape = axes.map((axis) => constant.shape[axis]!);
-  builder.weight(label, name, shape, reorder(constant.data, constant.shape, axes));
+  builder.weight(label, name, shape, permuted(constant.data, constant.shape, axes));
 }
 
 export function layerNorm(builder: AmpBuilder, node: NodeView): Value {

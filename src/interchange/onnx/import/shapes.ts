@@ -1,8 +1,9 @@
+import { permuted } from '../../permuted.js';
 import type { AmpBuilder } from './builder.js';
 import { resolveShape } from './fold.js';
 import type { NodeView } from './node.js';
 import { refuse } from './tensors.js';
-import { ampcShape, identity, layerAxis, type Operand, onceForAll, product, reorder, samePlaces, type Value } from './values.js';
+import { ampcShape, identity, layerAxis, type Operand, onceForAll, product, samePlaces, type Value } from './values.js';
 
 /** Another shape of ONNX that only adds or drops axes of size 1: undefined where it is more than that. */
 function withOnes(builder: AmpBuilder, value: Value, shape: readonly number[]): Value | undefined {
@@ -77,7 +78,7 @@ function asValue(builder: AmpBuilder, given: Operand | undefined, like: Value): 
   const axes = like.places.flatMap((place, axis) => (place > 0 ? [{ place, axis }] : [])).sort((a, b) => a.place - b.place);
   const order = [0, ...axes.map(({ axis }) => axis)];
   const shape = order.slice(1).map((axis) => operand.shape[axis]!);
-  return builder.learned(operand.name, shape, reorder(operand.data, operand.shape, order), {
+  return builder.learned(operand.name, shape, permuted(operand.data, operand.shape, order), {
     shape: [like.shape[0]!, ...operand.shape.slice(1)],
     places: like.places,
   });

@@ -1,3 +1,4 @@
+import { permuted } from '../../permuted.js';
 import { type Constant, refuse } from './tensors.js';
 
 /** Features that are a flattened image of ampc, channels last, where the model's own have them first. */
@@ -70,28 +71,9 @@ export function layerAxis(value: Value, axis: number): number {
   return place < 0 ? refuse(`axis ${axis} has size 1`) : place - 1;
 }
 
-/** A constant's numbers with its axes in another order: axis k of the result is axis axes[k]. */
-export function reorder(data: ArrayLike<number>, shape: readonly number[], axes: readonly number[]): Float32Array {
-  const steps = axes.map((axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
-  const sizes = axes.map((axis) => shape[axis]!);
-  const result = new Float32Array(data.length);
-  const at = sizes.map(() => 0);
-  for (let to = 0, from = 0; to < result.length; to += 1) {
-    result[to] = data[from]!;
-    for (let axis = sizes.length - 1; axis >= 0; axis -= 1) {
-      from += steps[axis]!;
-      at[axis]! += 1;
-      if (at[axis]! < sizes[axis]!) break;
-      from -= sizes[axis]! * steps[axis]!;
-      at[axis] = 0;
-    }
-  }
-  return result;
-}
-
 /** Numbers for features, which are channels first in the model, in the order of ampc's flattened image. */
 export function reorderFeatures(data: ArrayLike<number>, [height, width, channels]: FlatImage, others = 1): Float32Array {
-  return reorder(data, [channels, height, width, others], [1, 2, 0, 3]);
+  return permuted(data, [channels, height, width, others], [1, 2, 0, 3]);
 }
 
 /** A constant that has the same numbers for each image of a batch, with them once. */

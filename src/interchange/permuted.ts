@@ -1,7 +1,7 @@
 import { elementCount, type Shape } from '../ir/types.js';
 
 /** Row-major elements with their axes in another order: axis k of the result is axis axes[k]. */
-export function permuted(data: Float32Array, shape: Shape, axes: readonly number[]): Float32Array {
+export function permuted(data: ArrayLike<number>, shape: Shape, axes: readonly number[]): Float32Array {
   const sizes = axes.map((axis) => shape[axis]!);
   const steps = axes.map((axis) => elementCount(shape.slice(axis + 1)));
   const result = new Float32Array(data.length);
