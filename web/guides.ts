@@ -23,20 +23,22 @@ export const GUIDES: Readonly<Record<string, readonly GuideStep[]>> = {
   'an overflow forward': [
     {
       says:
-        'The layer `energy` squares its input, and the pixels come in units that make it large. Train it: every step is skipped and the loss ' +
-        'scale falls, because an infinity in the forward pass makes every gradient NaN. After 20 skips in a row ampc gives up.',
+        'The layer `energy` squares its input, and the pixels come in units that make it large. Train it: every step is skipped and the ' +
+        'loss scale falls, because an infinity in the forward pass makes every gradient NaN. After 20 skips in a row ampc gives up.',
       button: 'Train it',
       act: (page) => page.train(),
     },
     {
       says:
-        'Each skipped step was run again from the states that it began with, until a value left its format: below the curves stands which ' +
-        'one, and how large it was. fp16 ends at 65,504. Look at what becomes of that layer.',
+        'Each skipped step was run again from the states that it began with, until a value left its format: below the curves stands ' +
+        'which one, and how large it was. fp16 ends at 65,504. Look at what becomes of that layer.',
       button: 'Show energy',
       act: (page) => page.show('energy'),
     },
     {
-      says: 'No loss scale helps a value of the forward pass. Keep the layer in fp32: its box in the plan changes its colour, and casts appear.',
+      says:
+        'No loss scale helps a value of the forward pass. Keep the layer in fp32: its box in the plan changes its colour, and casts ' +
+        'appear.',
       button: 'Pin energy to fp32',
       act: async (page) => {
         await page.write('  compute fp16\n', '  compute fp16\n  keep energy in fp32\n');
@@ -52,8 +54,8 @@ export const GUIDES: Readonly<Record<string, readonly GuideStep[]>> = {
   'an overflow backward': [
     {
       says:
-        'The head multiplies its logits by 64, so that their gradients come back 64 times as large. At the first loss scale, 65,536, one of ' +
-        'them is larger than 65,504: the first step is skipped, the scale is halved, and training goes on.',
+        'The head multiplies its logits by 64, so that their gradients come back 64 times as large. At the first loss scale, 65,536, ' +
+        'one of them is larger than 65,504: the first step is skipped, the scale is halved, and training goes on.',
       button: 'Train it',
       act: (page) => page.train(),
     },
@@ -75,8 +77,8 @@ export const GUIDES: Readonly<Record<string, readonly GuideStep[]>> = {
   'gradients that underflow': [
     {
       says:
-        'Pictures in the counts of a sensor, up to 5,000. Leave out the loss scale, and look at the warning: gradients below 6e-8 do not exist ' +
-        'in fp16.',
+        'Pictures in the counts of a sensor, up to 5,000. Leave out the loss scale, and look at the warning: gradients below 6e-8 do ' +
+        'not exist in fp16.',
       button: 'Without a loss scale',
       act: (page) => page.write('  compute fp16\n', '  compute fp16\n  loss_scale none\n'),
     },
@@ -86,7 +88,9 @@ export const GUIDES: Readonly<Record<string, readonly GuideStep[]>> = {
       act: (page) => page.train(),
     },
     {
-      says: 'The gradients of the convolutions are so small that most of them become 0: those bars lie in the part that fp16 does not have.',
+      says:
+        'The gradients of the convolutions are so small that most of them become 0: those bars lie in the part that fp16 does not ' +
+        'have.',
       button: 'Gradients',
       act: (page) => page.gradients(),
     },

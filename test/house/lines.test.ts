@@ -25,7 +25,7 @@ const longLines = ({ path, lines }: SourceFile): readonly string[] =>
 
 describe('lines', () => {
   it(`have at most ${LONGEST} columns, also those of comments and templates, which the formatter leaves alone`, () => {
-    assert.deepEqual(['src', 'test', 'bench', 'scripts'].flatMap(filesIn).flatMap(longLines), []);
+    assert.deepEqual(['src', 'test', 'bench', 'scripts', 'web', 'editors/vscode/src'].flatMap(filesIn).flatMap(longLines), []);
   });
 
   it(`are at most ${MOST_LINES} in a file of src, so that each file is about one thing`, () => {

@@ -65,7 +65,7 @@ export async function openReport(ampc: string, folder: vscode.Uri): Promise<void
   else await openPage(path.resolve(folder.fsPath, file), `report of ${run}`);
 }
 
-/** A page of this machine: where the editor runs on another one, or in a browser, the system there cannot open it, and the editor shows it. */
+/** A page of this machine. Where the editor runs on another one, or in a browser, the system there cannot open it: the editor shows it. */
 async function openPage(file: string, title: string): Promise<void> {
   const { env, window, UIKind, Uri, ViewColumn } = vscode;
   if (env.remoteName === undefined && env.uiKind === UIKind.Desktop) {

@@ -43,7 +43,8 @@ async function start(): Promise<void> {
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     void vscode.window.showErrorMessage(
-      `ampc's language server did not start (${why}). Install ampc in the workspace (npm install ampc), or name it in the setting ampc.path.`,
+      `ampc's language server did not start (${why}). ` +
+        'Install ampc in the workspace (npm install ampc), or name it in the setting ampc.path.',
     );
   }
 }
