@@ -159,7 +159,7 @@ describe('a run that keeps averages', function () {
       set({ AMPC_CACHE: join(dir, 'cache') });
       await train(dir, 'phases', 'average ema(decay: 0.8)  freeze fc until 1  freeze conv1 after 1');
       const [averages, weights] = [await tensorsOf(join(dir, 'phases'), 'last'), await tensorsOf(join(dir, 'phases'), 'last-raw')];
-      assert.deepEqual(averages.get('conv1.weight'), weights.get('conv1.weight'), 'frozen in the end');
+      assert.notDeepEqual(averages.get('conv1.weight'), weights.get('conv1.weight'), 'frozen in the end, of what was trained before');
       assert.notDeepEqual(averages.get('fc.weight'), weights.get('fc.weight'));
       assert.notDeepEqual(averages.get('bn1.running_mean'), weights.get('bn1.running_mean'));
       assert.ok([...averages.values()].flat().every(Number.isFinite));
