@@ -22,7 +22,7 @@ train { loss ${loss} optimizer adam(lr: 1e-3) batch 8 epochs 1 }
 export const NETWORKS = {
   /** Flattened images, asymmetric padding, groups, batch norms of images and of vectors. */
   convolutions: `block Residual(x, channels, stride) {
-  let short = x |> conv2d(channels, kernel: 1, stride: stride, bias: false) as shortcut |> batch_norm as bn3
+  let short = x |> conv2d(channels, kernel: 1, stride: stride, bias: false) as shortcut |> batch_norm(scale: false) as bn3
   x
   |> conv2d(channels, kernel: 3, stride: stride, padding: same, bias: false) as conv1 |> batch_norm as bn1 |> relu
   |> conv2d(channels, kernel: 3, padding: 1, groups: 2, bias: false) as conv2 |> batch_norm as bn2

@@ -42,8 +42,12 @@ export class TorchContext extends NodeContext {
   given(index: number): TorchValue {
     const node = this.operandNode(index);
     if (isState(node)) return { text: this.inOwnOrder(node), order: 'last' };
+    // Of a whole number torch.full would make integers.
     if (isConstant(node))
-      return { text: `torch.full(${tuple(node.type.shape)}, ${number(numberAttr(node.attrs, 'value'))})`, order: 'last' };
+      return {
+        text: `torch.full(${tuple(node.type.shape)}, ${number(numberAttr(node.attrs, 'value'))}, dtype=torch.float32)`,
+        order: 'last',
+      };
     return this.value(node.id);
   }
 
