@@ -62,6 +62,22 @@ function dyLoad(g: WeightGradient, lanes: number): (kind: string, image: Code) =
 }
 
 /**
+ * Loops over the vectors of dy's channels, or of those of the pool's result: `channel` and `from` are where one is, `to` where it goes.
+ * `each`: what is done with it; `behind`: what is done behind each row.
+ */
+function forVectors([rows, columns]: Pair, g: WeightGradient, width: number, to: Code, each: Code, behind = emit``): Code {
+  return emit`for (int64_t row = 0; row < ${rows}; row++) {
+    for (int64_t column = 0; column < ${columns}; column++) {
+      for (int64_t v = 0; v < ${width}; v++) {
+        const int64_t channel = n + v * LANES, from = (row * ${columns} + column) * ${g.groups * g.n} + channel;
+        ${to};
+${each}      }
+    }
+${behind}  }
+`;
+}
+
+/**
  * C function that brings `width` vectors of dy's channels, from `n` on, of one image (or a pair) side by side: `rows` and `columns` of
  * them, zeros behind those that are there.
  */
@@ -79,32 +95,14 @@ export function emitStageDy(
   const parameters = emit`const ${cType(dtype)} *first, const ${cType(dtype)} *second, ${type} *staged, int64_t n`;
   const right = (columns - g.outWidth) * width * lanes;
   const below = (rows - g.outHeight) * columns * width * lanes;
-  if (right + below > 0)
-    return emit`${head('static void', name, parameters)}
-  (void)second;
-  for (int64_t row = 0; row < ${g.outHeight}; row++) {
-    for (int64_t column = 0; column < ${g.outWidth}; column++) {
-      for (int64_t v = 0; v < ${width}; v++) {
-        const int64_t channel = n + v * LANES, from = (row * ${g.outWidth} + column) * ${g.groups * g.n} + channel;
-        ${type} *to = staged + ((row * ${columns} + column) * ${width} + v) * LANES;
-        ${value}
-      }
-    }
-    memset(staged + (row * ${columns} + ${g.outWidth}) * ${width * lanes}, 0, ${right} * sizeof *staged);
-  }
-  memset(staged + ${g.outHeight * columns * width * lanes}, 0, ${below} * sizeof *staged);
-}
-`;
+  const zeros = (from: Code, count: number, indent: string) =>
+    count === 0 ? emit`` : emit`${indent}memset(staged + ${from}, 0, ${count} * sizeof *staged);\n`;
+  const to = emit`${type} *to = staged + ((row * ${columns} + column) * ${width} + v) * LANES`;
+  const rightOf = zeros(emit`(row * ${columns} + ${g.outWidth}) * ${width * lanes}`, right, '    ');
+  const belowAll = zeros(emit`${g.outHeight * columns * width * lanes}`, below, '  ');
   return emit`${head('static void', name, parameters)}
   (void)second;
-  for (int64_t position = 0; position < ${g.outHeight * g.outWidth}; position++) {
-    for (int64_t v = 0; v < ${width}; v++) {
-      const int64_t channel = n + v * LANES, from = position * ${g.groups * g.n} + channel;
-      ${type} *to = staged + (position * ${width} + v) * LANES;
-      ${value}
-    }
-  }
-}
+  ${forVectors([g.outHeight, g.outWidth], g, width, to, emit`        ${value}\n`, rightOf)}${belowAll}}
 `;
 }
 
@@ -129,18 +127,11 @@ export function emitStagePooledDy(
     const to = emit`to + ${((q >> 1) * g.outWidth + (q & 1)) * width * lanes}`;
     return store(to, where('place', q, 'value'));
   };
+  const corners = joined([0, 1, 2, 3].map((q) => emit`        ${corner(q)}\n`));
+  const to = emit`${type} *to = staged + ((row * ${2 * g.outWidth} + column * 2) * ${width} + v) * LANES`;
   const unused = depth === 1 ? '  (void)second, (void)which2;\n' : '';
   const gradients = `const ${cType(dtype)} *first, const ${cType(dtype)} *second`;
   return emit`${head('static void', name, emit`${gradients}, const uint8_t *which, const uint8_t *which2, ${type} *staged, int64_t n`)}
-${unused}  for (int64_t row = 0; row < ${windowRows}; row++) {
-    for (int64_t column = 0; column < ${windowColumns}; column++) {
-      for (int64_t v = 0; v < ${width}; v++) {
-        const int64_t channel = n + v * LANES, from = (row * ${windowColumns} + column) * ${g.groups * g.n} + channel;
-        ${type} *to = staged + ((row * ${2 * g.outWidth} + column * 2) * ${width} + v) * LANES;
-        ${value}
-${joined([0, 1, 2, 3].map((q) => emit`        ${corner(q)}\n`))}      }
-    }
-  }
-}
+${unused}  ${forVectors([windowRows, windowColumns], g, width, to, emit`        ${value}\n${corners}`)}}
 `;
 }
