@@ -11,20 +11,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Subset
 
-try:
-    import torchvision
-except RuntimeError:
-    # A build whose compiled operators do not fit this torch: the transforms need none of them, but the import looks for these.
-    for name in ("nms", "qnms"):
-        torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    for name in [name for name in sys.modules if name.startswith("torchvision")]:
-        del sys.modules[name]
-    import torchvision
-from torchvision import transforms
-from torchvision.datasets import ImageFolder
-
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from any_torchvision import torchvision  # noqa: E402, F401
 from torch_serve import serve  # noqa: E402
+from torchvision import transforms  # noqa: E402
+from torchvision.datasets import ImageFolder  # noqa: E402
 
 warnings.filterwarnings("ignore")
 
