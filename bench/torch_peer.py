@@ -71,12 +71,18 @@ class ResNet18(nn.Module):
 
 
 def make_model(name):
-    """A file of examples by its name; those of the zoo stand in zoo/networks.py."""
+    """A file of examples by its name; those of the zoo stand in zoo/networks.py, the record in recipes/airbench.py."""
+    here = os.path.dirname(os.path.abspath(__file__))
     if name.startswith("zoo/"):
-        sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "zoo"))
+        sys.path.insert(0, os.path.join(here, "zoo"))
         from networks import NETWORKS
 
         return NETWORKS[name[len("zoo/") :]]()
+    if name == "airbench94":
+        sys.path.insert(0, os.path.join(here, "recipes"))
+        from airbench import Airbench
+
+        return Airbench((64, 256, 256), 2, 1 / 9)
     return {"simple-cnn": SimpleCNN, "resnet18": ResNet18}[name]()
 
 
@@ -150,7 +156,7 @@ def prepare(message):
                 evaluate(x, labels)
 
     else:
-        optimizer = OPTIMIZERS[message["optimizer"]](model.parameters())
+        optimizer = OPTIMIZERS[message["optimizer"]]([p for p in model.parameters() if p.requires_grad])
         scaler = torch.amp.GradScaler("cpu") if dtype == torch.float16 else None
 
         def step(x, y):

@@ -2,7 +2,7 @@
 export const ZOO_STEPS = ['mobilenet-v2', 'convmixer', 'vit-tiny', 'wrn-16-4', 'densenet-bc-100', 'efficientnet-b0'] as const;
 type ZooStep = (typeof ZOO_STEPS)[number];
 
-export const WORKS = ['simple-step', 'resnet-step', 'eval', 'epoch', ...ZOO_STEPS] as const;
+export const WORKS = ['simple-step', 'resnet-step', 'eval', 'epoch', 'airbench94', ...ZOO_STEPS] as const;
 export type WorkName = (typeof WORKS)[number];
 
 export const PRECISIONS = ['fp32', 'bf16', 'fp16'] as const;
@@ -19,7 +19,7 @@ export interface Work {
   readonly name: WorkName;
   readonly title: string;
   /** A file of examples, without its ending. */
-  readonly model: 'simple-cnn' | 'resnet18' | `zoo/${ZooStep}`;
+  readonly model: 'simple-cnn' | 'resnet18' | 'airbench94' | `zoo/${ZooStep}`;
   /** That of the file, which PyTorch's side has too. */
   readonly optimizer: 'adam' | 'adamw' | 'sgd';
   /**
@@ -83,6 +83,15 @@ const TABLE: Readonly<Record<WorkName, Omit<Work, 'name'>>> = {
     batch: 64,
     goals: { fp32: peer(0.55), bf16: peer(0.4) },
     steps: 1,
+  },
+  airbench94: {
+    title: 'airbench94 training step, batch 1024',
+    model: 'airbench94',
+    optimizer: 'sgd',
+    kind: 'step',
+    batch: 1024,
+    goals: { fp32: peer(0.5), bf16: peer(0.6), fp16: own(1) },
+    steps: 2,
   },
   'mobilenet-v2': zooStep('mobilenet-v2', 'sgd'),
   convmixer: zooStep('convmixer', 'adamw'),
