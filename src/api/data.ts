@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { type KeysOf, refuseUnknown } from '../choose/option-keys.js';
@@ -19,6 +20,7 @@ import { type Availability, findPlace } from '../training/data/load.js';
 import { choosePlace, measureStatistics, openData } from '../training/data/open.js';
 import type { PictureSizes } from '../training/data/picture-sizes.js';
 import { sampleOf } from '../training/data/sample.js';
+import { isWritten, lowerWritten, unreadable } from './written-data.js';
 
 export interface DataOptions {
   /** Where the data is, instead of where it usually is. */
@@ -97,7 +99,7 @@ async function sourceAt(path: string): Promise<FileSource> {
     'AMP7022',
     `${path} is no data set`,
     undefined,
-    'give the name of one, a .amp file, a folder, or a .npz, .csv or .parquet file',
+    'give the name of one, a .amp file, a folder, a .npz, .csv or .parquet file, or a data set as a file has it: folder("photos")',
   );
 }
 
@@ -116,11 +118,28 @@ async function publishedAt(path: string): Promise<DatasetName | undefined> {
 
 const DEFAULT_SIDE = 64;
 
+/** What a `dataset` section would say whose source is written as a file has it; pictures are brought to a size in any case. */
+function writtenSpec(target: string, { size, split }: InfoOptions): DatasetSpec {
+  const divided = split === undefined ? '' : ` split(test: ${split})`;
+  const at = (side: number): DatasetSpec => lowerWritten('data', target, `size(${side})${divided}`).spec;
+  try {
+    return size === undefined ? lowerWritten('data', target, divided).spec : at(size);
+  } catch (error) {
+    if (size !== undefined) throw unreadable(error);
+  }
+  try {
+    return at(DEFAULT_SIDE);
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
 /** What a `dataset` section with nothing but the source would say. */
 async function specOf(target: string, { size, split }: InfoOptions): Promise<DatasetSpec> {
   const rest = { mean: [0], std: [1], augment: [], ...(split !== undefined && { split: { test: split } }) };
   if (isDatasetName(target)) return { name: target, source: { kind: 'known', name: target }, image: DATASETS[target].image, ...rest };
   if (target.endsWith('.amp')) return lowerProgram(await readSource(target), { images: 0 }).recipe.dataset;
+  if (isWritten(target) && !existsSync(target)) return writtenSpec(target, { size, split });
   const source = await sourceAt(target);
   const isPictures = 'channels' in source;
   const side = size ?? (isPictures ? DEFAULT_SIDE : undefined);
@@ -135,9 +154,9 @@ async function open(
 ): Promise<{ readonly spec: DatasetSpec; readonly dataset: Dataset; readonly place: string | undefined }> {
   const published = options.data === undefined ? await publishedAt(target) : undefined;
   if (published !== undefined) return open(published, { ...options, data: target });
-  const spec = await specOf(target, options);
-  const place = await choosePlace(spec, options.data, undefined, { path: target.endsWith('.amp') ? target : 'data', text: '' });
   try {
+    const spec = await specOf(target, options);
+    const place = await choosePlace(spec, options.data, undefined, { path: target.endsWith('.amp') ? target : 'data', text: '' });
     return { spec, dataset: await openData(spec, { place, onNotice: options.onNotice, signal: options.signal }), place };
   } catch (error) {
     throw target.endsWith('.amp') ? error : withOption(error);
@@ -164,7 +183,7 @@ async function samples(set: ImageSet, classes: number, most: number): Promise<Ui
 const SAMPLES = 10;
 
 /**
- * What a data set holds, by its name, a .amp file or a path: images of each class, statistics of the training images, test images that are
+ * What a data set holds, by its name, a .amp file, a path, or as a file has it (`folder("photos")`): images of each class, statistics of the training images, test images that are
  * training images too. Throws UserError as the reader of its kind.
  */
 export async function dataInfo(target: string, options: InfoOptions = {}): Promise<DataInfo> {

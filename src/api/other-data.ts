@@ -1,15 +1,15 @@
 import { DATASET_NAMES, isDatasetName } from '../datasets/registry.js';
 import type { ImageSize } from '../datasets/source.js';
-import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
+import { type Source, type UserError, userError } from '../diagnostics/diagnostic.js';
 import { closest } from '../diagnostics/suggest.js';
 import type { DatasetSpec } from '../ir/program.js';
 import { type Shape, sameShape } from '../ir/types.js';
-import { lowerProgram } from '../lower/lower.js';
 import { statSync } from '../platform/files.js';
 import { extname } from '../platform/path.js';
 import type { ImageSet } from '../training/data/dataset.js';
 import { choosePlace, openClasses, openData, openSplit } from '../training/data/open.js';
 import type { OpenOptions } from '../training/data/open-options.js';
+import { isWritten, lowerWritten, unreadable } from './written-data.js';
 
 /** Images that a model was not made for, with the labels that it has for their classes. */
 export interface OtherData {
@@ -44,7 +44,7 @@ function written(text: string): string {
   const found = statSync(text, { throwIfNoEntry: false });
   const kind = found?.isDirectory() ? 'folder' : KINDS[extname(text).toLowerCase()];
   if (found !== undefined && kind !== undefined) return `${kind}(${JSON.stringify(text)})`;
-  if (isDatasetName(text) || /^\w+\s*\(/.test(text)) return text;
+  if (isDatasetName(text) || isWritten(text)) return text;
   if (extname(text) === '.amp') throw noData(text, 'a .amp file is a program, and has no images', TAKES);
   if (found !== undefined) throw noData(text, 'it is a file of a kind that has no images with labels', TAKES);
   const near = closest(text, DATASET_NAMES);
@@ -64,23 +64,12 @@ interface Read {
   readonly whole: boolean;
 }
 
-/** Where nothing is known of the files, the reason is all that counts: there is no model that asks for it. */
-function unreadable(error: unknown): unknown {
-  const [first] = error instanceof UserError ? error.diagnostics : [];
-  if (first?.code !== 'AMP4018') return error;
-  const why = first.why?.startsWith('paths in a `.amp` file') ? 'paths are taken from the working folder' : first.why;
-  return userError('AMP7016', first.message, why, 'check the path, and what lies there');
-}
-
 function specOf(text: string, { shape, size }: OtherDataOptions): Read {
   const dataset = written(text);
   const [height, width, channels] = shape as readonly [number, number, number];
   const how = size === undefined ? '' : `, fit: ${size.fit}, filter: ${size.filter}`;
   const read = (split: string): Read => {
-    const settings = `  size([${height}, ${width}]${how})${split}\n}`;
-    const model = 'model Any(image: dataset.shape) -> [dataset.classes] { image |> flatten |> linear(dataset.classes) }';
-    const at: Source = { path: OPTION, text: `dataset ${dataset} {\n${settings}\n${model}\n` };
-    const { dataset: found } = lowerProgram(at, { images: 0 }).recipe;
+    const { spec: found, at } = lowerWritten(OPTION, dataset, `size([${height}, ${width}]${how})${split}`);
     const { source } = found;
     const whole = split !== '';
     if (!('channels' in source)) return { spec: found, at, whole };

@@ -50,6 +50,16 @@ describe('ampc data', function () {
     assert.deepEqual([width, height], [6 * 66 + 2, 2 * 66 + 2]);
   });
 
+  it('info takes a data set as a file has it', async () => {
+    const { stdout, stderr } = await ampc('data', 'info', `folder("${photos}", channels: 1)`, '--size', '8');
+    assert.match(stdout, /photos"\): 12 training and 5 test images of 8 x 8 x 1/, stderr);
+    const undivided = await ampc('data', 'info', `folder("${join(photos, 'train')}")`);
+    assert.match(undivided.stderr, /AMP7016.*is not divided into train and test.*= fix: add `--split 0.2`/s);
+    const halved = await ampc('data', 'info', `folder("${join(photos, 'train')}")`, '--split', '0.5');
+    assert.match(halved.stdout, /: 5 training and 7 test images of 64 x 64 x 3/, halved.stderr);
+    assert.match((await ampc('data', 'info', 'foldr("photos")')).stderr, /AMP4006.*did you mean `folder`/s);
+  });
+
   it('info counts what is kept for validation, by class', async () => {
     const file = work.file(
       'kept.amp',

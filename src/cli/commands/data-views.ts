@@ -49,7 +49,10 @@ export function addDataViews(data: Command, output: Output): void {
   data
     .command('info')
     .description('what a data set holds: images of each class, mean and std, test images that are training images too')
-    .argument('<source>', 'name of a data set, .amp file, folder, or .npz, .csv or .parquet file')
+    .argument(
+      '<source>',
+      'name of a data set, .amp file, folder, .npz, .csv or .parquet file, or a data set as a file has it: folder("photos")',
+    )
     .addOption(options.data())
     .option('--size <pixels>', 'side that pictures in a folder or a list are brought to (default: 64)', integer(1))
     .option('--split <share>', 'share of the images that is for testing, where a path does not say which are', between(0, 1))
