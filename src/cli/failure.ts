@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
-import { fileReason, isSystemError } from '../files/reason.js';
-import { systemError } from '../files/system-error.js';
+import { fileReason } from '../files/reason.js';
+import { fromSystem } from '../files/system-error.js';
 import { renderDiagnostics, UserError } from '../index.js';
 import { Interruption } from './interrupt.js';
 import type { Output } from './output.js';
@@ -24,8 +24,8 @@ export function reportFailure(error: unknown, output: Output): number {
     return error instanceof Interruption ? error.exitCode : EXIT.interrupted;
   }
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  // Errors of the system that come from no file of its own: whatever they are, they are no bug.
-  const known = isSystemError(error) ? systemError(error) : error;
+  // Errors of the system: whatever they are, they are no bug.
+  const known = fromSystem(error);
   if (known instanceof UserError) {
     output.error(renderDiagnostics(known.diagnostics, known.source, { color: output.errorColor }));
   } else {

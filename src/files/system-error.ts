@@ -15,6 +15,28 @@ export function systemError(error: NodeJS.ErrnoException, { path = error.path, d
   return userError('AMP6110', what, fileReason(error), fileFix(error));
 }
 
+/** What Node says where the system gives no memory for an array, or a thread has used up its own. */
+const NO_MEMORY: ReadonlySet<string> = new Set(['ERR_MEMORY_ALLOCATION_FAILED', 'ERR_WORKER_OUT_OF_MEMORY']);
+
+/** Whether the process got no memory that it asked for. */
+function isOutOfMemory(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code = '' } = error as NodeJS.ErrnoException;
+  return NO_MEMORY.has(code) || (error instanceof RangeError && error.message === 'Array buffer allocation failed');
+}
+
+/** An error that is a fault of the system around ampc as a diagnostic, AMP6110 or AMP6056; any other one as it is. */
+export function fromSystem(error: unknown): unknown {
+  if (isSystemError(error)) return systemError(error);
+  if (!isOutOfMemory(error)) return error;
+  return userError(
+    'AMP6056',
+    'the system gives no memory for what the command holds',
+    'other programs hold it, or a limit (ulimit, a container) is lower than what is needed',
+    'end other programs, raise the limit, or use a smaller batch or fewer images (`--batch`, `--limit`)',
+  );
+}
+
 /** Waits for what reads a file. Throws UserError AMP6110 for the system's errors, and everything else as it is. */
 export async function reading<T>(path: string, work: Promise<T>): Promise<T> {
   try {

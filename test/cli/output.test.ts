@@ -85,4 +85,16 @@ describe('output', () => {
     assert.equal(reportFailure(error, new Output(false, stdout, stderr)), 1);
     assert.match(err.join(''), /^error\[AMP6110\]: the system refuses write\n = why: the disk is full\n = fix: make room/);
   });
+
+  it('does not call a want of memory a bug', () => {
+    const { err, stdout, stderr } = sinks();
+    let error: unknown;
+    try {
+      new ArrayBuffer(2 ** 52);
+    } catch (thrown) {
+      error = thrown;
+    }
+    assert.equal(reportFailure(error, new Output(false, stdout, stderr)), 1);
+    assert.match(err.join(''), /^error\[AMP6056\]: the system gives no memory for what the command holds\n = why: other programs hold it/);
+  });
 });
