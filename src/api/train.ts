@@ -132,7 +132,7 @@ async function trainIn(
   const choices = await resolveChoices(stored && { dir: run, ...stored }, options);
   const { settings, shuffle, augment } = choices;
   const { calibration, strictRanges, costs, threads, onNotice, signal, workers } = options;
-  const selected = await selectBackend(choices.backend ?? options.backend ?? 'auto', { signal });
+  const selected = await selectBackend(choices.backend ?? options.backend ?? 'auto', { signal, onNotice });
   // Before the plan: what is left of the images for a last step is part of it.
   const { dataset: spec, classes } = (checked ?? lowerProgram(source, { overrides: pickSettings(settings), images: 0 })).recipe;
   const { batches } = options;

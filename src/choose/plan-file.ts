@@ -158,7 +158,7 @@ export async function planFor(given: Source, selected: SelectedBackend, options:
  * mistake that the file has.
  */
 export async function compile(input: string | Source, options: CompileOptions = {}): Promise<Compiled> {
-  const compiled = await planFor(await sourceOf(input), await describeBackend(options.backend ?? 'auto'), options);
+  const compiled = await planFor(await sourceOf(input), await describeBackend(options.backend ?? 'auto', options), options);
   const { epochs } = compiled.lowered.recipe.train;
   if (compiled.epoch !== undefined && compiled.epoch >= epochs)
     throw userError(
@@ -180,7 +180,7 @@ export async function compileToRun(
   use: Use = 'training',
 ): Promise<Runnable> {
   const source = await sourceOf(input);
-  return compileSelected(await selectBackend(options.backend ?? 'auto', { signal }), source, options, use);
+  return compileSelected(await selectBackend(options.backend ?? 'auto', { signal, onNotice: options.onNotice }), source, options, use);
 }
 
 /** As `compileToRun`, for a backend that was selected. */

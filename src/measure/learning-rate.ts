@@ -118,7 +118,7 @@ export async function findLearningRate(input: string | Source, options: Learning
   checkRange(from, to, steps);
   const init = initOf(options);
   const source = await sourceOf(input);
-  const selected = await selectBackend(options.backend ?? 'auto', { signal });
+  const selected = await selectBackend(options.backend ?? 'auto', { signal, onNotice });
   const spec = lowerProgram(source, { overrides: pickSettings(options), images: 0 }).recipe.dataset;
   const place = await choosePlace(spec, data, source.data?.path, source);
   const dataset = await openData(spec, { place, classes: source.data?.facts?.classes, onNotice, signal, workers });

@@ -11,7 +11,10 @@ export { type Collectives, gatherTexts } from './collectives.js';
 export interface BackendInfo {
   readonly name: string;
   readonly available: boolean;
-  /** Human-readable device: processor or adapter name, with what matters (AVX-512 BF16, shader-f16). */
+  /**
+   * Human-readable device: processor or adapter name, with what matters (AVX-512 BF16, shader-f16). Also of one that is there and cannot be
+   * used for want of something else.
+   */
   readonly device?: string;
   /** An adapter that runs on the processor: taken only when its backend is asked for by name, never by `auto`. */
   readonly software?: boolean;
@@ -191,6 +194,11 @@ export interface Backend {
   probe(options?: ProbeOptions): Promise<BackendInfo>;
   /** Compiles; states start at zero until written. Throws UserError when the backend cannot run here. */
   load(plan: Plan, options?: LoadOptions): Promise<Executable>;
+  /**
+   * Has the device compute what is known, before `auto` takes it; resolves to why `auto` should not. The outcome is kept. Without it: what
+   * can run is taken.
+   */
+  distrust?(options?: LoadOptions): Promise<string | undefined>;
   /** Bytes beside states and arena that `load` would allocate for the plan here. Without it: none. */
   workspace?(plan: Plan, options?: LoadOptions): Promise<number>;
   /** Measures the device for about `seconds` (default 2). Not every backend can. Throws as `load`. */

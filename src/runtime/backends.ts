@@ -31,7 +31,7 @@ export const BACKENDS: Readonly<Record<BackendName, BackendEntry>> = {
 };
 
 /** What `auto` tries, in order. */
-export const AUTO: readonly BackendName[] = ['webgpu', 'cpu'];
+export const AUTO: readonly BackendName[] = ['cuda', 'webgpu', 'cpu'];
 
 /** What `auto` plans for where nothing can run. */
 export const PLANNED: BackendName = 'cpu';

@@ -1,7 +1,8 @@
 import { UserError, userError } from '../diagnostics/diagnostic.js';
+import { given } from '../given.js';
 import type { Plan } from '../plan/plan.js';
 import { BACKEND_NAMES, type BackendName, isBackendName } from '../plan/target.js';
-import type { Backend, BackendInfo, ProbeOptions } from './backend.js';
+import type { Backend, BackendInfo, LoadOptions } from './backend.js';
 import { AUTO, BACKENDS, PLANNED } from './backends.js';
 
 export interface SelectedBackend {
@@ -24,12 +25,18 @@ async function openBackend(name: BackendName): Promise<Backend> {
   throw userError('AMP6010', `there is no backend \`${String(name)}\``, undefined, `the backends are ${BACKEND_NAMES.join(', ')}`);
 }
 
+type SelectOptions = Pick<LoadOptions, 'signal' | 'onNotice'>;
+
 /**
- * Opens the backend called `name` and checks that it can run here; `auto` takes a hardware GPU first, then `cpu`.
+ * Opens the backend called `name` and checks that it can run here; `auto` takes a hardware GPU first, then `cpu`, and tells `onNotice` of a
+ * device that it passes over.
  * Throws UserError when it cannot run, with the reason and what to install; the signal's reason when that is aborted. Never falls back to
  * another backend.
  */
-export async function selectBackend(name: BackendName | 'auto', options: Pick<ProbeOptions, 'signal'> = {}): Promise<SelectedBackend> {
+export async function selectBackend(
+  name: BackendName | 'auto',
+  options: Pick<LoadOptions, 'signal' | 'onNotice'> = {},
+): Promise<SelectedBackend> {
   if (name === 'auto') return selectAutomatically(options);
   const backend = await openBackend(name);
   const info = await backend.probe(options);
@@ -37,13 +44,24 @@ export async function selectBackend(name: BackendName | 'auto', options: Pick<Pr
   return { backend, info };
 }
 
-async function selectAutomatically(options: Pick<ProbeOptions, 'signal'> = {}): Promise<SelectedBackend> {
+/** Why `auto` does not take a backend. */
+async function whyNot(backend: Backend, info: BackendInfo, options: SelectOptions): Promise<string | undefined> {
+  if (!info.available) return info.reason ?? 'it cannot run here';
+  if (info.software === true) return `only a software adapter (${info.device}); ask for it by name`;
+  return backend.distrust?.(options);
+}
+
+async function selectAutomatically(options: SelectOptions): Promise<SelectedBackend> {
   const reasons: string[] = [];
   for (const name of AUTO) {
     const backend = await BACKENDS[name].open();
-    const info = await backend.probe({ ...options, automatic: true });
-    if (info.available && info.software !== true) return { backend, info };
-    reasons.push(`${name}: ${info.available ? `only a software adapter (${info.device}); ask for it by name` : info.reason}`);
+    const info = await backend.probe({ ...given({ signal: options.signal }), automatic: true });
+    const why = await whyNot(backend, info, options);
+    if (why === undefined) return { backend, info };
+    reasons.push(`${name}: ${why}`);
+    // A device that would have been quicker: nobody finds out otherwise.
+    if (info.device !== undefined && info.software !== true)
+      options.onNotice?.(`${info.device} is not used through ${name}: ${why}; --backend ${name} asks for it all the same`);
   }
   throw userError(
     'AMP6010',
@@ -57,10 +75,10 @@ async function selectAutomatically(options: Pick<ProbeOptions, 'signal'> = {}): 
  * The backend called `name`, to plan for: it need not be able to run here, but must know its formats. `auto` is what `selectBackend` would
  * take, or `PLANNED` when nothing can run. Throws UserError for a name that no backend has.
  */
-export async function describeBackend(name: BackendName | 'auto'): Promise<SelectedBackend> {
+export async function describeBackend(name: BackendName | 'auto', options: SelectOptions = {}): Promise<SelectedBackend> {
   if (name === 'auto') {
     try {
-      return await selectAutomatically();
+      return await selectAutomatically(options);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       return describeBackend(PLANNED);

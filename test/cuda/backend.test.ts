@@ -1,47 +1,14 @@
 import assert from 'node:assert/strict';
 import koffi from 'koffi';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
-import { divideEpoch } from '../../src/ir/epoch.js';
-import type { ComputeType } from '../../src/ir/types.js';
-import type { Plan } from '../../src/plan/plan.js';
-import { defaultTarget } from '../../src/plan/target.js';
-import type { Executable, Scalars } from '../../src/runtime/backend.js';
 import { createBackend } from '../../src/runtime/cuda/index.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
-import { Batcher } from '../../src/training/data/batcher.js';
-import type { ImageSet } from '../../src/training/data/dataset.js';
-import { evaluate } from '../../src/training/evaluate.js';
 import { initialStates } from '../../src/training/states.js';
-import { Stepper } from '../../src/training/stepper.js';
-import { miniResnet, simpleCnn } from '../support/models.js';
-import { type Model, type ProgramOptions, planOf } from '../support/network.js';
-import { differences, inputsAt } from '../support/steps.js';
+import type { Model, ProgramOptions } from '../support/network.js';
+import { inputsAt } from '../support/steps.js';
+import { CASES, checkBatches, checkTraining, IMAGE, noise, planFor, small } from './cases.js';
 import { needCompiler } from './emulated.js';
 import { type Fake, makeFake, setEnvironment } from './fake.js';
-
-/** A transformer of one block on four patches. */
-const tinyVit: Model = ({ image, call }) => {
-  const patches = call('conv2d', image, { channels: 8, kernel: 4, stride: 4 }, { as: 'patches' });
-  const x = call('reshape', patches, { shape: [4, 8] });
-  const y = call(
-    'add',
-    call('attention', call('layer_norm', x, {}, { as: 'norm1' }), { heads: 2 }, { as: 'attention' }),
-    {},
-    { values: [x] },
-  );
-  const hidden = call('gelu', call('linear', call('layer_norm', y, {}, { as: 'norm2' }), { features: 16 }, { as: 'fc1' }));
-  const z = call('add', call('linear', hidden, { features: 8 }, { as: 'fc2' }), {}, { values: [y] });
-  return call('linear', call('flatten', z), { features: 10 }, { as: 'fc' });
-};
-
-const IMAGE = [8, 8, 3] as const;
-
-const planFor = (model: Model, options: ProgramOptions): Plan => planOf(model, options, { target: defaultTarget('cuda') });
-
-function noise(count: number): ImageSet {
-  const images = Uint8Array.from({ length: count * 8 * 8 * 3 }, (_, i) => (Math.imul(i + 1, 2654435761) >>> 9) & 255);
-  return { images, labels: Int32Array.from({ length: count }, (_, i) => i % 10), count, shape: IMAGE };
-}
 
 describe('the cuda backend, through a driver that stands for that of NVIDIA', function () {
   this.timeout(600_000);
@@ -61,81 +28,12 @@ describe('the cuda backend, through a driver that stands for that of NVIDIA', fu
     await fake?.remove();
   });
 
-  const train = async (executable: Executable, model: Model, options: ProgramOptions, steps: number): Promise<readonly Scalars[]> => {
-    try {
-      const plan = planFor(model, options);
-      await executable.writeStates(initialStates(plan, 3));
-      const fn = plan.functions.find(({ name }) => name === 'train_step')!;
-      for (let step = 0; step < steps; step += 1) await executable.call('train_step', inputsAt(fn, step % 4));
-      return await executable.drain();
-    } finally {
-      await executable.dispose();
-    }
-  };
+  for (const one of CASES) {
+    const [name, , compute, steps] = one;
+    it(`trains ${name} as the reference does, ${steps} steps in ${compute}`, () => checkTraining(one));
+  }
 
-  const CASES: readonly (readonly [name: string, model: Model, compute: ComputeType, steps: number, tolerance: number])[] = [
-    ['SimpleCNN', simpleCnn, 'f32', 20, 1e-4],
-    ['SimpleCNN', simpleCnn, 'f16', 20, 0.01],
-    ['SimpleCNN', simpleCnn, 'bf16', 20, 0.03],
-    ['a small ResNet', miniResnet, 'f16', 5, 0.01],
-    ['a small vision transformer', tinyVit, 'bf16', 5, 0.03],
-  ];
-  for (const [name, model, compute, steps, tolerance] of CASES)
-    it(`trains ${name} as the reference does, ${steps} steps in ${compute}`, async () => {
-      const options = { image: IMAGE, batch: 3, precision: { compute } };
-      const plan = planFor(model, options);
-      const want = await train(await createReference().load(plan), model, options, steps);
-      const got = await train(await createBackend().load(plan), model, options, steps);
-      assert.equal(got.length, steps);
-      for (const [step, { loss, ok, scale }] of want.entries()) {
-        const mine = got[step]!;
-        assert.ok(Math.abs(mine.loss! - loss!) <= tolerance * loss!, `step ${step + 1}: the loss is ${mine.loss}, the reference's ${loss}`);
-        assert.deepEqual([mine.ok, mine.scale], [ok, scale]);
-      }
-    });
-
-  const OPTIONS: ProgramOptions = { batch: 6, image: IMAGE, images: 45, train: { accumulate: 2 } };
-
-  const steps = async (executable: Executable, augment: ConstructorParameters<typeof Batcher>[1]['augment']) => {
-    const plan = planFor(small, OPTIONS);
-    await executable.writeStates(initialStates(plan, 3));
-    const stepper = new Stepper({
-      executable,
-      plan,
-      batcher: new Batcher(noise(45), { seed: 5, shuffle: true, augment: augment ?? [] }),
-      division: divideEpoch(45, 6, 2, false),
-      rates: (step) => ({ lr: 1e-3 / (1 + step) }),
-    });
-    for (let step = 0; step < 8; ) step += await stepper.enqueue(step, 4 - (step % 4));
-    return {
-      results: await stepper.drain(),
-      scalars: [],
-      states: await executable.readStates(),
-      test: await evaluate(executable, plan, noise(20)),
-    };
-  };
-
-  /** One layer: what batches hold is all that matters. */
-  const small: Model = ({ image, call }) => call('linear', call('flatten', image), { features: 10 }, { as: 'fc' });
-
-  it('puts batches together on the device as the host does, to the bit, and scores with them', async () => {
-    const changes = [
-      [{ kind: 'flip' }, { kind: 'crop', padding: 2 }],
-      [
-        { kind: 'flip', direction: 'both', alternating: true },
-        { kind: 'translate', pixels: 3, fill: 'reflect' },
-      ],
-    ] as const;
-    for (const augment of changes) {
-      const own = await createBackend().load(planFor(small, OPTIONS));
-      const other = await createBackend().load(planFor(small, OPTIONS));
-      const [got, want] = [await steps(own, augment), await steps(new Proxy(other, withoutSeries), augment)];
-      await Promise.all([own.dispose(), other.dispose()]);
-      assert.deepEqual(got.results, want.results);
-      assert.deepEqual(differences(want, got), []);
-      assert.deepEqual(got.test, want.test);
-    }
-  });
+  it('puts batches together on the device as the host does, to the bit, and scores with them', checkBatches);
 
   it('captures a step once, launches it as a graph, and reads nothing until somebody asks', async () => {
     const plan = planFor(small, { image: IMAGE, batch: 2 });
@@ -243,11 +141,3 @@ describe('the cuda backend, through a driver that stands for that of NVIDIA', fu
     assert.equal(used(), 0);
   });
 });
-
-/** The same device, which makes no batches. */
-const withoutSeries: ProxyHandler<Executable> = {
-  get(of, name) {
-    const value = name === 'series' ? undefined : Reflect.get(of, name, of);
-    return typeof value === 'function' ? value.bind(of) : value;
-  },
-};

@@ -66,4 +66,40 @@ describe('ampc on a GPU of NVIDIA, through a driver that stands for its own', fu
     assert.equal(scored.code, 0, scored.stderr);
     assert.match(scored.stdout, /"accuracy":/);
   });
+
+  const jsonOf = async (args: readonly string[], backend: string) => {
+    const { code, stdout, stderr } = await run([...args, '--backend', backend, '--data', work.data, '--json']);
+    assert.equal(code, 0, stderr);
+    const lines = stdout.split('\n').filter((line) => line !== '');
+    return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+  };
+
+  /** Numbers of two lists, all within a share of those of the second. */
+  const assertNear = (got: readonly unknown[], want: readonly unknown[], share: number) => {
+    assert.equal(got.length, want.length);
+    assert.ok(want.length > 0);
+    for (const [i, x] of (want as readonly number[]).entries())
+      assert.ok(Math.abs((got as readonly number[])[i]! - x) <= share * Math.abs(x), `${got[i]} for ${x}`);
+  };
+
+  it('is calibrated and verified there as on the reference', async () => {
+    const largest = async (backend: string) => {
+      const [{ values }] = (await jsonOf(['calibrate', work.program, '--steps', '2'], backend)) as [
+        { values: readonly { value: string; max: number }[] },
+      ];
+      return values.filter(({ value }) => /fc/.test(value)).map(({ max }) => max);
+    };
+    assertNear(await largest('cuda'), await largest('reference'), 0.02);
+    const verified = await jsonOf(['verify', work.program, '--steps', '1'], 'cuda');
+    assert.deepEqual([verified.at(-1)!.backend, verified.at(-1)!.pass], ['cuda', true]);
+  });
+
+  it('trains on joined images and the shares of their classes as the reference does', async () => {
+    const mixed = work.file('mixed.amp', readFileSync(work.program, 'utf8').replace('std: 0.5)', 'std: 0.5)  flip  mixup  cutmix'));
+    const losses = async (backend: string) => {
+      const args = ['train', mixed, '--epochs', '1', '--log-every', '1', '--out', work.path(`mixed-${backend}`)];
+      return (await jsonOf(args, backend)).filter(({ event }) => event === 'step').map(({ loss }) => loss);
+    };
+    assertNear(await losses('cuda'), await losses('reference'), 0.01);
+  });
 });

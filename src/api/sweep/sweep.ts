@@ -222,7 +222,7 @@ export async function sweep(input: string | Source, options: SweepOptions = {}):
   const { onEvent: _e, onProgress: _p, onNotice: _n, ...shared } = others;
   const source = withPlace(withUsed(await sourceOf(input)), options.data);
   const definition = defineSweep(source, shared, seeds);
-  const backend = (await selectBackend(choice, { signal })).info.name as BackendName;
+  const backend = (await selectBackend(choice, { signal, onNotice: options.onNotice })).info.name as BackendName;
   const dir = out ?? join(RUNS, `${stem(source.path)}-sweep`);
   const { lock, names, before } = await takeSweepFolder(dir, { ...definition, facts: { ...definition.facts, backend } });
   if (before !== undefined) options.onNotice?.(`the sweep is widened: it had ${before} runs, and has ${names.length}; what is there stays`);

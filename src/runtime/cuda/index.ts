@@ -7,7 +7,7 @@ import { formatBytes } from '../../numeric/bytes.js';
 import { isOfTail, type Plan } from '../../plan/plan.js';
 import { defaultTarget } from '../../plan/target.js';
 import { checkAttributes } from '../attributes.js';
-import type { Backend, BackendInfo, LoadOptions } from '../backend.js';
+import type { Backend, BackendInfo, LoadOptions, ProbeOptions } from '../backend.js';
 import { openKernels } from '../kernel-cache.js';
 import { refuseFormats } from '../refuse-formats.js';
 import { DriverError, RESULT } from './calls.js';
@@ -21,6 +21,7 @@ import { Functions, ratesOf } from './functions.js';
 import type { BlockAddresses } from './launches.js';
 import { Modules } from './modules.js';
 import { ScalarRing } from './scalars.js';
+import { describeSelfCheck, selfCheck } from './self-check.js';
 
 export { CudaExecutable } from './executable.js';
 
@@ -56,7 +57,7 @@ function reasonOf({ diagnostics }: UserError): string {
   return [message, why, fix].filter((part) => part !== undefined).join('; ');
 }
 
-async function probe(): Promise<BackendInfo> {
+async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendInfo> {
   const target = defaultTarget('cuda');
   const found = findDevice();
   if ('reason' in found) return { name: 'cuda', available: false, target, reason: found.reason, fix: `${found.fix}; ${INSTEAD}` };
@@ -75,12 +76,26 @@ async function probe(): Promise<BackendInfo> {
         compiler: compilers.map(({ name: one, origin }) => `${one} (${origin})`).join(', then '),
         ...adviceOn(compilers, Number(capability.replace('.', ''))),
         cache: cacheFolder('kernels') ?? 'none: this user has no home folder, and AMPC_CACHE names none',
-        tested: 'on the processor alone: no GPU has run it yet, and `auto` does not take it',
+        ...(!automatic && { 'self-check': await describeSelfCheck({ driver, ordinal, compilers }) }),
       },
     };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { name: 'cuda', available: false, target, reason: reasonOf(error), details };
+    return { name: 'cuda', available: false, device: name, target, reason: reasonOf(error), details };
+  }
+}
+
+/** Why `auto` does not take the device. */
+async function distrust(options: LoadOptions = {}): Promise<string | undefined> {
+  const found = findDevice();
+  if ('reason' in found) return found.reason;
+  try {
+    const wrong = await selfCheck({ ...found, compilers: await findCompilers() }, load, options);
+    return wrong && `its self-check found numbers that are wrong: ${wrong}`;
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (!(error instanceof UserError)) throw error;
+    return `its self-check could not run: ${reasonOf(error)}`;
   }
 }
 
@@ -147,6 +162,7 @@ export function createBackend(): Backend {
     name: 'cuda',
     probe,
     load,
+    distrust,
     workspace: async (plan) => {
       check(plan);
       const { workspace, inputs, arena } = emitCuda(plan).memory;
