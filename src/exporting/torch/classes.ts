@@ -115,6 +115,8 @@ export class ClassWriter {
 
   constructor(
     private readonly layouts: ReadonlyMap<string, TorchLayout>,
+    /** States that training moves by no gradient, such as running statistics: buffers. */
+    private readonly buffers: ReadonlySet<string>,
     /** What the language calls a group, if anything. */
     private readonly nameOf: (group: Group) => string | undefined,
   ) {}
@@ -156,7 +158,10 @@ export class ClassWriter {
     const parameters = group.parameters.flatMap((state) => {
       const { shape } = this.layouts.get(state)!;
       const name = below(state);
-      return attribute(name, ['nn.Parameter(torch.empty(', { name: `${name}_shape`, value: tuple(shape) }, '))']);
+      const size = { name: `${name}_shape`, value: tuple(shape) };
+      return this.buffers.has(state)
+        ? [`${INDENT}${INDENT}self.register_buffer("${attributeName(name)}", torch.empty(`, size, '))\n']
+        : attribute(name, ['nn.Parameter(torch.empty(', size, '))']);
     });
     const made = layers.map((layer) => ({
       at: layer.at,

@@ -94,10 +94,12 @@ export function exportTorch(
   const writer = new ForwardWriter(graph, layouts, claims, batchOf(graph));
   const forward = writer.write(root);
   const name = className(facts.model);
-  const classes = new ClassWriter(layouts, (group) => blockOf(graph, group, blocks));
+  const statistics = graph.nodes.filter((node) => isState(node) && node.attrs.role !== 'parameter');
+  const buffers = new Set(statistics.map(({ attrs }) => stringAttr(attrs, 'name')));
+  const classes = new ClassWriter(layouts, buffers, (group) => blockOf(graph, group, blocks));
   const body = classes.write(forward, name);
   const normalize = graph.nodes.find(({ attrs }) => attrs.mean !== undefined && attrs.std !== undefined);
-  const buffers = (['mean', 'std'] as const)
+  const scale = (['mean', 'std'] as const)
     .map((key) =>
       normalize === undefined
         ? ''
@@ -109,7 +111,7 @@ export function exportTorch(
   const source = [
     header(facts, form),
     ...classes.classes.map(({ text }) => `\n${text}\n`),
-    `\nclass ${name}(nn.Module):\n    def __init__(self):\n        super().__init__()\n${buffers}${body.join('')}`,
+    `\nclass ${name}(nn.Module):\n    def __init__(self):\n        super().__init__()\n${scale}${body.join('')}`,
     `\n\nCLASSES = [${facts.classes.map((name) => JSON.stringify(name)).join(', ')}]\n`,
     `\n\ndef load(weights=Path(__file__).with_name("${WEIGHTS}")):\n    model = ${name}()\n`,
     '    model.load_state_dict(load_file(weights))\n    return model.eval()\n',
