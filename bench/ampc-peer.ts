@@ -43,10 +43,16 @@ async function timeEach(repeats: number, work: () => Promise<void>): Promise<num
 
 type Run = (repeats: number) => Promise<RunReply>;
 
-async function prepare(options: Prepare): Promise<{ readonly reply: object; readonly run: Run }> {
-  const { model, kind, batch, precision, threads, warmup } = options;
+interface Prepared {
+  readonly reply: object;
+  readonly run: Run;
+  close(): Promise<void>;
+}
+
+async function prepare(options: Prepare): Promise<Prepared> {
+  const { model, kind, batch, precision, threads, warmup, backend: named = 'cpu', row: length = 10 } = options;
   const source = await readSource(`examples/${model}.amp`);
-  const { plan, program, backend, info } = await compileToRun(source, { backend: 'cpu', precision, batch });
+  const { plan, program, backend, info } = await compileToRun(source, { backend: named, precision, batch });
   const { classes, inputShape, train } = program.recipe;
   if (train.optimizer.kind !== options.optimizer)
     throw new Error(`examples/${model}.amp trains with ${train.optimizer.kind}, not ${options.optimizer}`);
@@ -96,7 +102,7 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
   } else {
     run = async (repeats) => {
       await row(1);
-      return { ms: await timeInRows(row, repeats) };
+      return { ms: await timeInRows(row, repeats, length) };
     };
   }
   const arena = Math.max(...summary.functions.map((fn) => fn.arenaBytes));
@@ -108,14 +114,16 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
     batches,
     memory: { forecast: summary.stateBytes + arena + ((await backend.workspace?.(plan, { threads })) ?? 0), ...executable.memory },
   };
-  return { reply, run };
+  return { reply, run, close: () => executable.dispose() };
 }
 
-let run: Run | undefined;
+let current: Prepared | undefined;
 await answerLines<{ readonly command: string; readonly steps: number } & Prepare>(async (message) => {
-  if (message.command === 'run' && run !== undefined) return run(message.steps);
+  if (message.command === 'run' && current !== undefined) return current.run(message.steps);
   if (message.command !== 'prepare') throw new Error(`cannot ${message.command} now`);
-  const prepared = await prepare(message);
-  run = prepared.run;
-  return prepared.reply;
+  // A device may not hold both.
+  await current?.close();
+  current = undefined;
+  current = await prepare(message);
+  return current.reply;
 });

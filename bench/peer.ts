@@ -1,10 +1,12 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import type { BackendName } from '../src/index.js';
 import type { Precision, Work } from './works.js';
 
 /** What both sides are told to get ready; times are then asked for with `run`. */
 export interface Prepare {
-  readonly model: Work['model'];
+  /** A file of examples, without its ending. */
+  readonly model: string;
   readonly optimizer: Work['optimizer'];
   readonly kind: Work['kind'];
   readonly batch: number;
@@ -16,6 +18,10 @@ export interface Prepare {
   readonly images: number;
   /** Batches of an epoch at most. */
   readonly batches: number;
+  /** ampc's side: where it runs, if not on the processor. */
+  readonly backend?: BackendName;
+  /** Steps in a row whose time is shared out among them; ten where nothing is said. */
+  readonly row?: number;
 }
 
 export interface RunReply {
@@ -102,8 +108,8 @@ export class Peer {
     return this.request({ command: 'prepare', ...message }, seconds);
   }
 
-  run(steps: number): Promise<RunReply> {
-    return this.request({ command: 'run', steps });
+  run(steps: number, seconds?: number): Promise<RunReply> {
+    return this.request({ command: 'run', steps }, seconds);
   }
 
   /** Ends the process; resolves when it is gone. */

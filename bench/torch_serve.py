@@ -8,8 +8,8 @@ import torch
 
 
 def serve(prepare, **others):
-    """`prepare` of a message gives what `run` then calls with the number of steps; it gives milliseconds, or a dict with them. `others`:
-    further commands, by name."""
+    """`prepare` of a message gives what `run` then calls with the number of steps; it gives milliseconds, or a dict with them. What it has
+    as `reply` is told at once. `others`: further commands, by name."""
     # Replies go to the real stdout; whatever a library prints does not.
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -19,8 +19,10 @@ def serve(prepare, **others):
         command = message["command"]
         try:
             if command == "prepare":
+                # What was timed before is given back first: a device may not hold both.
+                run = None
                 run = prepare(message)
-                reply = {"torch": torch.__version__, "python": sys.version.split()[0]}
+                reply = {"torch": torch.__version__, "python": sys.version.split()[0], **getattr(run, "reply", {})}
             elif command == "run":
                 found = run(message["steps"])
                 reply = found if isinstance(found, dict) else {"ms": found}

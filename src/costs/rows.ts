@@ -52,9 +52,9 @@ export function prepareRow(executable: Executable, plan: Plan, functions: readon
 /** Steps of a row. */
 const ROW = 10;
 
-/** Milliseconds of each of `steps` times, in rows of ten. */
-export async function timeInRows(row: Row, steps: number): Promise<readonly number[]> {
+/** Milliseconds of each of `steps` times, in rows of so many. */
+export async function timeInRows(row: Row, steps: number, length = ROW): Promise<readonly number[]> {
   const times: number[] = [];
-  while (times.length < steps) times.push(...(await row(Math.min(ROW, steps - times.length))));
+  while (times.length < steps) times.push(...(await row(Math.min(length, steps - times.length))));
   return times;
 }
