@@ -98,7 +98,7 @@ describe('loss scaling', () => {
   }
 
   it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () =>
-    assertSkipsWhole((plan) => createBackend().load(plan)));
+    assertSkipsWhole((plan) => createBackend().load(plan), { cases: 'all' }));
 
   it('keeps averages of weights and statistics, whatever the step', () => assertKeepsAverages((plan) => createBackend().load(plan)));
 

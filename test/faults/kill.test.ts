@@ -10,7 +10,7 @@ import { mainScript } from '../support/main-script.js';
 import { skip } from '../support/skip.js';
 import { useTiny } from '../support/tiny.js';
 
-const RUNS = amount(2, 6);
+const RUNS = amount(1, 6);
 const KILLS = 10;
 
 /**

@@ -8,6 +8,7 @@ import { checkSource, lowerProgram } from '../../src/lower/lower.js';
 import { SETTINGS } from '../../src/lower/settings.js';
 import { AmpParser } from '../../src/parser/grammar.js';
 import { parseAmp } from '../../src/parser/parse.js';
+import { amount } from '../support/amount.js';
 import { programs } from './programs.js';
 
 const EXAMPLES = new URL('../../examples/', import.meta.url);
@@ -94,12 +95,12 @@ describe('parseAmp', () => {
         }
         survives(text);
       }),
-      { numRuns: 500 },
+      { numRuns: amount(150, 500) },
     );
   });
 
   it('survives every prefix of an example', () => {
-    for (const example of examples) for (let end = 0; end < example.length; end += 7) survives(example.slice(0, end));
+    for (const example of examples) for (let end = 0; end < example.length; end += amount(23, 7)) survives(example.slice(0, end));
   });
 
   it('survives any text', () => {
@@ -108,15 +109,17 @@ describe('parseAmp', () => {
 
   it('survives deep and long input', function () {
     this.timeout(300_000);
+    // Recovering from as many mistakes takes longest; the stack is full long before.
+    const slow = amount(5_000, 20_000);
     survives(`let a = ${'('.repeat(50_000)}`);
-    survives(`let a = ${'- '.repeat(20_000)}1`);
+    survives(`let a = ${'- '.repeat(slow)}1`);
     survives(`let a = ${'not '.repeat(20_000)}true`);
     survives(`let a = ${'1 + '.repeat(20_000)}1`);
     survives(`let a = ${'1 == not '.repeat(20_000)}true`);
     survives(`let a = x${'.channels'.repeat(20_000)}`);
     survives(`let a = x${'[0]'.repeat(20_000)}`);
     survives(`let a = if 1 == 1 { 1 } ${'else if 1 == 2 { 2 } '.repeat(5_000)} else { 3 }`);
-    survives('model '.repeat(20_000));
+    survives('model '.repeat(slow));
     survives('}'.repeat(20_000));
   });
 

@@ -30,7 +30,7 @@ const NOBODY = 65_534;
 
 describe('the kernel cache', function () {
   this.timeout(120_000);
-  const set = environment(['AMPC_CACHE', 'HOME', 'XDG_CACHE_HOME']);
+  const set = environment(['AMPC_CACHE', 'AMPC_CC_JOBS', 'HOME', 'XDG_CACHE_HOME']);
   const target = targetFor('plain', 'x64');
   const source = (n: number) => `int answer(void) { return ${n}; }\n`;
   const build = (n: number, flags: readonly string[] = []) => buildLibrary(source(n), compiler, target, flags);
@@ -139,6 +139,22 @@ describe('the kernel cache', function () {
     rmSync(folder, { recursive: true });
     chmodSync(work.path('cache'), 0o777);
     await assert.rejects(build(1), refused(/can be replaced by other users/, /chmod o-w/));
+  });
+
+  it('has large sources compiled in parts by as many compilers as AMPC_CC_JOBS says, or as a whole by one', async () => {
+    const shown = (name: string) => `__attribute__((visibility("default"))) int ${name}(void) { return 1; }`;
+    const parts = [0, 1, 2, 3].map((part) => `#if AMPC_PART == ${part}\n${shown(`part${part}`)}\n#endif`);
+    const text = `/*${' '.repeat(100_000)}*/\n#ifdef AMPC_PART\n${parts.join('\n')}\n#else\n${shown('whole')}\n#endif\n`;
+    for (const [jobs, functions] of [
+      ['1', ['whole']],
+      ['3', ['part0', 'part1', 'part2', 'part3']],
+      [undefined, ['part0', 'part1', 'part2', 'part3']],
+    ] as const) {
+      set({ AMPC_CC_JOBS: jobs });
+      await buildLibrary(text, compiler, target, [`-DJOBS=${jobs}`], { functions });
+    }
+    set({ AMPC_CC_JOBS: '0' });
+    await assert.rejects(buildLibrary(text, compiler, target), /AMP6052: AMPC_CC_JOBS is 0/);
   });
 
   it('serves builds of the same plan at the same time, in this process and others', async () => {

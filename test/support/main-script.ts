@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { transformSync } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** From here, whatever folder a process is started in. Of what mocha loads, not all is a module: `import.meta.resolve` may be missing. */
@@ -14,13 +15,24 @@ function isBuilt(): boolean {
   return sources.every((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs < built);
 }
 
+/** The URL of a module as JavaScript, so that no loader must be loaded before it. It imports packages alone, whose modules others share. */
+function plainModule(url: string): string {
+  if (!url.endsWith('.ts')) return url;
+  const folder = join(ROOT, 'dist', 'test');
+  const path = join(folder, basename(url).replace(/\.ts$/, '.mjs'));
+  const { code } = transformSync(readFileSync(fileURLToPath(url), 'utf8'), { loader: 'ts', format: 'esm' });
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path, code);
+  return pathToFileURL(path).href;
+}
+
 /**
- * Arguments of node that run the command line: as built, where nothing has changed since, which starts faster. Whoever loads a module of
- * the tests before it gets the sources, of which that module changes something.
+ * Arguments of node that run the command line, behind a module of the tests or none: as built, where nothing has changed since, which
+ * starts faster.
  */
 export function mainScript(preload?: string): { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> } {
-  const before = preload === undefined ? [] : ['--import', preload];
-  if (preload?.endsWith('.ts') !== true && isBuilt()) return { args: [...before, BUILT], env: {} };
+  const before = preload === undefined ? [] : ['--import', plainModule(preload)];
+  if (isBuilt()) return { args: [...before, BUILT], env: {} };
   // A process that is killed, or whose files are limited, would leave the loader's cache torn.
   return { args: ['--import', LOADER, ...before, join(ROOT, 'src', 'cli', 'main.ts')], env: { TSX_DISABLE_CACHE: '1' } };
 }

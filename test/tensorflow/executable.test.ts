@@ -110,7 +110,7 @@ describe('a plan on TensorFlow', function () {
   it('updates the parameters of each group by its own rule and rate', () => assertGroups(loadTensorflow));
 
   it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () =>
-    assertSkipsWhole(loadTensorflow, false));
+    assertSkipsWhole(loadTensorflow, { lowStates: false }));
 
   it('keeps averages of weights and statistics, whatever the step', () => assertKeepsAverages(loadTensorflow));
 

@@ -5,6 +5,7 @@ import type { Executable } from '../../src/runtime/backend.js';
 import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
 import { loadPlan } from '../../src/runtime/webgpu/index.js';
 import { initialStates } from '../../src/training/states.js';
+import { amount } from '../support/amount.js';
 import { assertCopies } from '../support/frozen.js';
 import { assertLowStates } from '../support/low-states.js';
 import { simpleCnn } from '../support/models.js';
@@ -13,7 +14,7 @@ import { randomInputs } from '../support/run.js';
 import { skip } from '../support/skip.js';
 import { needAdapter } from './adapter.js';
 
-const STEPS = 100;
+const STEPS = amount(40, 100);
 const BATCH = 4;
 
 describe('SimpleCNN on webgpu', function () {
@@ -35,7 +36,7 @@ describe('SimpleCNN on webgpu', function () {
         const losses: number[] = [];
         for (let step = 0; step < STEPS; step += 1) {
           await executable.call('train_step', batches[step % batches.length]!);
-          if (step % 50 === 49) losses.push(...(await executable.drain()).map(({ loss }) => loss!));
+          if (step % 20 === 19) losses.push(...(await executable.drain()).map(({ loss }) => loss!));
         }
         return losses;
       } finally {

@@ -11,6 +11,7 @@ import { contentName, findKept, kernelKey, openKernels } from '../kernel-cache.j
 import { type RunOptions, type RunResult, runProgram } from '../program.js';
 import type { Compiler } from './compiler.js';
 import { compilerFailure, refusedSource } from './compiler-failure.js';
+import { compilerJobs } from './jobs.js';
 import { libraryProblem } from './library-file.js';
 
 const SUFFIX = process.platform === 'win32' ? '.dll' : process.platform === 'darwin' ? '.dylib' : '.so';
@@ -67,21 +68,25 @@ export interface BuildOptions {
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 
-/** Compiles `source` in `folder`, in parts side by side, and links them. */
+/** Compiles `source` in `folder`, in parts of which so many are compiled side by side, and links them; one job compiles it as a whole. */
 async function compile(
   compiler: Compiler,
   flags: readonly string[],
   [folder, source, output]: readonly [folder: string, source: string, output: string],
-  parts: number,
+  jobs: number,
   { signal, background }: BuildOptions,
 ): Promise<RunResult> {
   const options: RunOptions = { signal, background, temporary: folder, timeoutMs: compilerTimeoutMs() };
   const shared = ['-shared', '-o', output];
-  if (parts === 1) return runProgram(compiler.command, [...flags, ...shared, source, ...librariesAfter()], options);
-  const objects = Array.from({ length: parts }, (_, part) => join(folder, `kernels.${part}.o`));
-  const results = await Promise.all(
-    objects.map((object, part) => runProgram(compiler.command, [...flags, `-DAMPC_PART=${part}`, '-c', '-o', object, source], options)),
-  );
+  if (jobs === 1) return runProgram(compiler.command, [...flags, ...shared, source, ...librariesAfter()], options);
+  const objects = Array.from({ length: PARTS }, (_, part) => join(folder, `kernels.${part}.o`));
+  const results: RunResult[] = [];
+  const left = [...objects.entries()];
+  const work = async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift())
+      results.push(await runProgram(compiler.command, [...flags, `-DAMPC_PART=${next[0]}`, '-c', '-o', next[1], source], options));
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
   const failed = results.find(({ ok }) => !ok);
   return failed ?? runProgram(compiler.command, [...flags, ...shared, ...objects, ...librariesAfter()], options);
 }
@@ -122,8 +127,8 @@ async function build({ cache, key, source, compiler, flags, options }: Build): P
   return withBuildFolder(cache, async (folder) => {
     const [sourcePath, builtPath] = [join(folder, 'kernels.c'), join(folder, `kernels${SUFFIX}`)];
     await writeFile(sourcePath, source, { mode: 0o600 });
-    const parts = options.background === true || source.length < SMALL_SOURCE ? 1 : PARTS;
-    const result = await compile(compiler, flags, [folder, sourcePath, builtPath], parts, options);
+    const jobs = options.background === true || source.length < SMALL_SOURCE ? 1 : compilerJobs();
+    const result = await compile(compiler, flags, [folder, sourcePath, builtPath], jobs, options);
     if (!result.ok) {
       const failure = compilerFailure(compiler, result, cache);
       if (failure !== undefined) throw failure;
