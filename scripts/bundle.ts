@@ -1,13 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { build, type Metafile, type Plugin } from 'esbuild';
+import { leanChevrotain } from './lean-chevrotain.js';
+import { withoutUnread } from './unread-declarations.js';
 
-/** In a browser `X.browser.ts` stands for `X.ts` beside it. */
-const twins: Plugin = {
-  name: 'browser-twins',
+/** In a browser `X.browser.ts` stands for `X.ts` beside it, and ops are without what only their documentation and tests read. */
+const ofBrowsers: Plugin = {
+  name: 'of-browsers',
   setup(bundle) {
     bundle.onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
       const twin = path.replace(/\.ts$/, '.browser.ts');
-      return existsSync(twin) ? { contents: readFileSync(twin, 'utf8'), loader: 'ts' } : undefined;
+      if (existsSync(twin)) return { contents: readFileSync(twin, 'utf8'), loader: 'ts' };
+      return /\/src\/ops\/[^/]*\.ts$/.test(path) ? { contents: withoutUnread(path), loader: 'ts' } : undefined;
     });
   },
 };
@@ -43,7 +46,7 @@ export async function bundle(entryPoints: Readonly<Record<string, string>>, opti
     legalComments: 'none',
     logLevel: 'silent',
     loader: { '.amp': 'text' },
-    plugins: [twins],
+    plugins: [ofBrowsers, leanChevrotain],
   });
   return { files: (outputFiles ?? []).map(({ path, contents }) => ({ path, bytes: contents })), meta: metafile };
 }

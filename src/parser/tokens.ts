@@ -1,7 +1,15 @@
-import type { IToken, TokenType } from 'chevrotain';
+import type { IToken, ITokenConfig, TokenType } from 'chevrotain';
 import { createToken, Lexer } from './chevrotain.js';
 
-export const Name = createToken({ name: 'Name', pattern: /[A-Za-z_][A-Za-z0-9_]*/ });
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const DIGITS = '0123456789';
+
+/** `starts`: every character that it can begin with, which spares chevrotain a parser of regular expressions as it starts. */
+function pattern(name: string, regexp: RegExp, starts: string, more: Partial<ITokenConfig> = {}): TokenType {
+  return createToken({ name, pattern: regexp, start_chars_hint: [...starts], line_breaks: false, ...more });
+}
+
+export const Name = pattern('Name', /[A-Za-z_][A-Za-z0-9_]*/, `${LETTERS}_`);
 
 function keyword(text: string): TokenType {
   return createToken({ name: `'${text}'`, pattern: text, longer_alt: Name });
@@ -22,7 +30,7 @@ function operator(text: string): TokenType {
 export const Use = keyword('use');
 export const Dataset = keyword('dataset');
 /** The word before a property, `dataset.classes`, which starts no section. */
-export const DatasetValue = createToken({ name: "'dataset'", pattern: /dataset(?=[ \t]*\.(?!\.))/ });
+export const DatasetValue = pattern("'dataset'", /dataset(?=[ \t]*\.(?!\.))/, 'd');
 export const Model = keyword('model');
 export const Block = keyword('block');
 export const Precision = keyword('precision');
@@ -54,15 +62,15 @@ export const SECTION_KEYWORDS: Readonly<Record<string, TokenType>> = {
 };
 
 /** Anything that starts like a number and is none, so that it becomes one clear error: `64px`, `1.2.3`, `5.`, `.5`, `0x10`, `1_000`. */
-export const BadNumber = createToken({
-  name: 'BadNumber',
-  pattern:
-    /(?:\d+(?:\.\d+)?[eE][+-](?!\d)|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:[A-Za-z_]\w*)(?:\.\w+)*|\d+(?:\.\d+){2,}\w*|\d+\.(?![.\d])\w*|\.\d\w*)/,
-});
-export const NumberToken = createToken({ name: 'Number', pattern: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w])(?!\.(?!\.))/ });
-export const StringToken = createToken({ name: 'String', pattern: /"[^"\n\r]*"/ });
+export const BadNumber = pattern(
+  'BadNumber',
+  /(?:\d+(?:\.\d+)?[eE][+-](?!\d)|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:[A-Za-z_]\w*)(?:\.\w+)*|\d+(?:\.\d+){2,}\w*|\d+\.(?![.\d])\w*|\.\d\w*)/,
+  `${DIGITS}.`,
+);
+export const NumberToken = pattern('Number', /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w])(?!\.(?!\.))/, DIGITS);
+export const StringToken = pattern('String', /"[^"\n\r]*"/, '"');
 /** Without its end, or in other quotes than a string has: single ones, or those that word processors put. */
-export const BadString = createToken({ name: 'BadString', pattern: /"[^"\n\r]*|'[^'\n\r]*'?|[“”„‟«‘’‚][^\n\r]*?[“”„‟»‘’‚"]/ });
+export const BadString = pattern('BadString', /"[^"\n\r]*|'[^'\n\r]*'?|[“”„‟«‘’‚][^\n\r]*?[“”„‟»‘’‚"]/, `"'“”„‟«‘’‚`);
 
 export const Arrow = symbol('->');
 export const Pipe = symbol('|>');
@@ -105,10 +113,10 @@ export function isBlankCharacter(character: string): boolean {
   return character === ' ' || character === '\t' || character === '\ufeff';
 }
 
-const WhiteSpace = createToken({ name: 'WhiteSpace', pattern: /[ \t\r\n\ufeff]+/, group: Lexer.SKIPPED, line_breaks: true });
-const Comment = createToken({ name: 'Comment', pattern: /#[^\n\r]*/, group: 'comments' });
+const WhiteSpace = pattern('WhiteSpace', /[ \t\r\n\ufeff]+/, ' \t\r\n\ufeff', { group: Lexer.SKIPPED, line_breaks: true });
+const Comment = pattern('Comment', /#[^\n\r]*/, '#', { group: 'comments' });
 /** Comments of other languages, reported once instead of once per character. */
-export const BadComment = createToken({ name: 'BadComment', pattern: /\/\/[^\n\r]*/ });
+export const BadComment = pattern('BadComment', /\/\/[^\n\r]*/, '/');
 
 // biome-ignore format: the groups are the order in which the lexer tries them.
 export const TOKENS: readonly TokenType[] = [
