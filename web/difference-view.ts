@@ -1,7 +1,7 @@
-import type { PlanDiff, PlanReport } from '../src/browser.js';
+import type { PlanDiff } from '../src/browser.js';
 import { type Child, element, join, type Markup } from '../src/figures/markup.js';
 import { formatBytes } from '../src/numeric/bytes.js';
-import { graphOf } from './plan-view.js';
+import { pictureRegion } from './plan-view.js';
 
 /** Of each kind of change as many are listed, and of more the number is given. */
 const MOST = 30;
@@ -56,17 +56,10 @@ function wordsOf({ settings, scaling, memory, formats, castsAdded, castsRemoved,
   ];
 }
 
-function side(title: string, report: PlanReport): Markup {
-  return element(
-    'div',
-    {},
-    element('h3', {}, title),
-    element('div', { class: 'graph', tabindex: 0, role: 'region', 'aria-label': title }, graphOf(report)),
-  );
-}
+const side = (title: string, picture: Markup): Markup => element('div', {}, element('h3', {}, title), pictureRegion(title, picture));
 
 /** Two plans beside each other, and how the second differs. */
-export function differenceOf(before: PlanReport, after: PlanReport, diff: PlanDiff, name: string): string {
+export function differenceOf(before: Markup, after: Markup, diff: PlanDiff, name: string): string {
   const words = wordsOf(diff).filter((child) => child !== undefined);
   return join([
     element('h2', {}, `With ${name}`),

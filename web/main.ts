@@ -1,4 +1,5 @@
 import type { PlanReport } from '../src/browser.js';
+import type { Markup } from '../src/figures/markup.js';
 import { formatBytes } from '../src/numeric/bytes.js';
 import { differenceOf } from './difference-view.js';
 import { createEditor } from './editor.js';
@@ -40,14 +41,14 @@ function settings(): Readonly<Record<string, string | number>> {
 }
 
 /** Shows how the plan differs from that with what is chosen to compare, `key=value`. */
-async function showDifference(report: PlanReport, own: number): Promise<void> {
+async function showDifference(picture: Markup, own: number): Promise<void> {
   const [key, value] = other.value.split('=') as [string, string | undefined];
   const found = value === undefined ? undefined : await language.compare({ ...settings(), [key]: value });
   if (own !== version) return;
   difference.hidden = found === undefined;
   if (found === undefined) return;
   const name = `${key} ${value}`;
-  if (found.why === undefined) difference.innerHTML = differenceOf(report, found.report, found.diff, name);
+  if (found.why === undefined) difference.innerHTML = differenceOf(picture, found.picture, found.diff, name);
   else difference.textContent = `With ${name} there is no plan: ${found.why}`;
 }
 
@@ -58,7 +59,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 async function replan(): Promise<void> {
   const own = ++version;
   const text = editor.text();
-  const { report, times, ms, diagnostics, hints } = await language.plan(text, settings());
+  const { report, picture, times, ms, diagnostics, hints } = await language.plan(text, settings());
   if (own !== version) return;
   if (report === undefined) {
     planView.dim();
@@ -66,10 +67,10 @@ async function replan(): Promise<void> {
     return;
   }
   shown = report;
-  planView.show(report, times);
+  planView.show(report, picture, times);
   editor.showHints(text, hints);
   await story.follow(report);
-  await showDifference(report, own);
+  await showDifference(picture, own);
   if (own !== version) return;
   const step = report.functions.find(({ name }) => name === 'train_step');
   const parts = `${step?.kernels} kernels and ${step?.casts} casts in a step, ${formatBytes(report.memory.total)}`;

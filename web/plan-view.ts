@@ -1,34 +1,13 @@
 import { memoryFigure, timeFigure, workFigure } from '../src/api/run-report/bar-figures.js';
 import { figureGrid, note } from '../src/api/run-report/page.js';
 import type { PlanReport } from '../src/browser.js';
-import { inlineFigure } from '../src/figures/figure.js';
-import { type DrawnLayer, layerGraph } from '../src/figures/layer-graph.js';
-import { type Child, element, join } from '../src/figures/markup.js';
+import { type Child, element, join, type Markup } from '../src/figures/markup.js';
 import { formatBytes } from '../src/numeric/bytes.js';
 import type { LayerTimes } from '../src/plan/layer-times.js';
 
-/** Of the loss and the input there is no layer. */
-function drawn({ layer, op, shape, result, gradient, why }: PlanReport['layers'][number]): DrawnLayer {
-  const what = `${op} ${shape.slice(1).join('×')}`;
-  return { name: layer, what, format: result, gradient, why };
-}
-
-/** Layers with their formats. */
-export function graphOf({ layers, edges }: PlanReport): Child {
-  const known = new Set(layers.map(({ layer }) => layer));
-  const inputs = [...new Set(edges.map(({ from }) => from))].filter((name) => !known.has(name));
-  const nodes = [
-    ...inputs.map((name): DrawnLayer => ({ name, what: 'input', format: 'u8', gradient: null, why: 'it comes from the data set' })),
-    ...layers.map(drawn),
-  ];
-  const names = new Set(nodes.map(({ name }) => name));
-  const figure = layerGraph(
-    nodes,
-    edges.filter(({ from, to }) => names.has(from) && names.has(to)),
-    formatBytes,
-  );
-  return figure === undefined ? element('p', { class: 'note' }, 'There are too many layers to draw.') : inlineFigure(figure);
-}
+/** A picture that may be larger than its place. */
+export const pictureRegion = (label: string, picture: Markup): Markup =>
+  element('div', { class: 'graph', tabindex: 0, role: 'region', 'aria-label': label }, picture);
 
 function barsOf(report: PlanReport, times: LayerTimes): Child {
   const { memory, fp32Memory } = report;
@@ -68,8 +47,8 @@ export class PlanView {
     private readonly tell: (layer: PlanReport['layers'][number]) => void,
   ) {}
 
-  show(report: PlanReport, times: LayerTimes): void {
-    this.place.innerHTML = element('div', { class: 'graph', tabindex: 0, role: 'region', 'aria-label': 'layers' }, graphOf(report)).markup;
+  show(report: PlanReport, picture: Markup, times: LayerTimes): void {
+    this.place.innerHTML = pictureRegion('layers', picture).markup;
     this.figures.innerHTML = join([castsOf(report), barsOf(report, times)]).markup;
     this.place.classList.remove('stale');
     const layers = new Map(report.layers.map((layer) => [layer.layer, layer]));

@@ -2,6 +2,7 @@ import { type Compiled, explainLayers, explainPlan, type PlanReport, type Settin
 import { planFor } from '../src/choose/plan-file.js';
 import { emitWgsl, type WgslProgram } from '../src/codegen/wgsl/emit.js';
 import type { Diagnostic } from '../src/diagnostics/diagnostic.js';
+import type { Markup } from '../src/figures/markup.js';
 import { DocumentPlan } from '../src/language/document-plan.js';
 import { comparePlans } from '../src/memory/plan-memory.js';
 import { trainStep } from '../src/plan/facts.js';
@@ -10,6 +11,7 @@ import { layerTimes } from '../src/plan/layer-times.js';
 import type { Plan, PlanFunction } from '../src/plan/plan.js';
 import { defaultTarget } from '../src/plan/target.js';
 import { describeBackend } from '../src/runtime/select.js';
+import { layersPicture, opsPicture } from './plan-pictures.js';
 
 export interface Kernel {
   readonly name: string;
@@ -23,6 +25,8 @@ interface Planned {
   readonly compiled: Compiled;
   readonly report: PlanReport;
   readonly document: DocumentPlan;
+  /** Its layers. */
+  readonly picture: Markup;
 }
 
 /** A plan, or the mistakes for which there is none. */
@@ -66,7 +70,8 @@ export class Planner {
     try {
       const compiled = await this.compile(text, settings, 'webgpu');
       const document = new DocumentPlan(compiled.plan, compiled.program, undefined);
-      return { text, settings, compiled, report: await explainPlan(compiled), document };
+      const report = await explainPlan(compiled);
+      return { text, settings, compiled, report, document, picture: layersPicture(report) };
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       return { diagnostics: error.diagnostics };
@@ -83,8 +88,8 @@ export class Planner {
   }
 
   /**
-   * The plan of a text with some settings, explained; its mistakes where there is none. It is that of a GPU with every format of WebGPU: a
-   * plan can be read where it cannot be trained.
+   * The plan of a text with some settings, explained and drawn; its mistakes where there is none. It is that of a GPU with every format of
+   * WebGPU: a plan can be read where it cannot be trained.
    */
   async plan(text: string, settings: Settings) {
     const started = performance.now();
@@ -92,7 +97,8 @@ export class Planner {
     const ms = performance.now() - started;
     if ('diagnostics' in found) return { report: undefined, ms, diagnostics: found.diagnostics };
     this.current = found;
-    return { report: found.report, times: layerTimes(found.compiled.plan, found.compiled.costs), ms, diagnostics: [] };
+    const { report, picture, compiled } = found;
+    return { report, picture, times: layerTimes(compiled.plan, compiled.costs), ms, diagnostics: [] };
   }
 
   /** How another choice of settings would change the plan that is shown; the mistakes where that has no plan. */
@@ -101,7 +107,7 @@ export class Planner {
     if (current === undefined) return undefined;
     const other = await this.answer(current.text, settings);
     if ('diagnostics' in other) return { why: other.diagnostics[0]?.message ?? 'there is no plan' };
-    return { report: other.report, diff: await comparePlans(current.compiled.plan, other.compiled.plan) };
+    return { picture: other.picture, diff: await comparePlans(current.compiled.plan, other.compiled.plan) };
   }
 
   private wgslOf(plan: Plan, layer: string): readonly Kernel[] {
@@ -123,7 +129,7 @@ export class Planner {
     if (this.current === undefined) return undefined;
     const { plan } = this.current.compiled;
     const [explanation] = explainLayers(plan, layer);
-    return { explanation, ops: layerOps(trainStep(plan), layer), kernels: this.wgslOf(plan, layer) };
+    return { explanation, picture: opsPicture(layerOps(trainStep(plan), layer)), kernels: this.wgslOf(plan, layer) };
   }
 
   /** The kernels of a layer in C, as the backend for processors has them where there is AVX2. */

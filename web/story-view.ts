@@ -1,29 +1,13 @@
 import type { PlanReport } from '../src/browser.js';
-import { inlineFigure } from '../src/figures/figure.js';
-import { type DrawnLayer, layerGraph } from '../src/figures/layer-graph.js';
 import { type Child, element, join } from '../src/figures/markup.js';
 import { formatType } from '../src/ir/types.js';
-import { formatBytes } from '../src/numeric/bytes.js';
-import type { LayerOp, LayerOps } from '../src/plan/layer-ops.js';
 import type { LanguageFunctions } from './language-worker.js';
+import { pictureRegion } from './plan-view.js';
 import type { Kernel } from './planner.js';
 import type { Remote } from './rpc.js';
 
 type Layer = PlanReport['layers'][number];
 type Story = NonNullable<Awaited<ReturnType<Remote<LanguageFunctions>['story']>>>;
-
-const WORDS = { title: 'Ops of the layer', key: 'left: format; diamond: cast' };
-
-function drawn({ name, phase, dtype, shape, isBeside, why }: LayerOp): DrawnLayer {
-  const size = shape.length === 0 ? 'scalar' : shape.join('×');
-  return { name, what: isBeside ? `beside it, ${size}` : `${phase}, ${size}`, format: dtype, why };
-}
-
-function opsOf({ ops, edges }: LayerOps): Child {
-  const figure = layerGraph(ops.map(drawn), edges, formatBytes, WORDS);
-  if (figure === undefined) return element('p', { class: 'note' }, 'There are too many ops to draw.');
-  return element('div', { class: 'graph', tabindex: 0, role: 'region', 'aria-label': WORDS.title }, inlineFigure(figure));
-}
 
 function kernelsOf(language: string, kernels: readonly Kernel[]): readonly Child[] {
   return kernels.map(({ name, code }) =>
@@ -36,7 +20,7 @@ function kernelsOf(language: string, kernels: readonly Kernel[]): readonly Child
   );
 }
 
-function markupOf({ layer, result, shape, why }: Layer, { explanation, ops, kernels }: Story): string {
+function markupOf({ layer, result, shape, why }: Layer, { explanation, picture, kernels }: Story): string {
   const lines = (explanation?.lines ?? []).map(({ phase, computation, says }) =>
     element('li', {}, element('span', { class: 'phase' }, phase), element('code', {}, computation), element('p', {}, says)),
   );
@@ -49,7 +33,7 @@ function markupOf({ layer, result, shape, why }: Layer, { explanation, ops, kern
       element('button', { type: 'button' }, 'Close'),
     ),
     element('p', {}, why),
-    opsOf(ops),
+    pictureRegion('Ops of the layer', picture),
     element('details', { open: '' }, element('summary', {}, 'Line by line'), element('ol', { class: 'lines' }, ...lines), ...rules),
     ...kernelsOf('WGSL', kernels),
     element('details', { class: 'in-c' }, element('summary', {}, 'C of its kernels, for processors with AVX2')),
