@@ -29,6 +29,8 @@ precision { compute fp16 }
 train { loss cross_entropy  optimizer adam(lr: 1e-3)  batch 8  epochs 1  seed 7 }
 `;
 
+const BACKWARD = readFileSync(new URL('../../examples/precision/backward.amp', import.meta.url), 'utf8');
+
 /** An expression: what of a page is laid out wrongly. */
 const FAULTS_OF_LAYOUT = readFileSync(new URL('../figures/faults-of-layout.js', import.meta.url), 'utf8');
 
@@ -43,6 +45,26 @@ async function replanned(page: Page, change: () => Promise<void>): Promise<strin
   await change();
   await page.waitForSelector(`body[data-planned]:not([data-planned="${before}"])`);
   return (await page.textContent('#plan-status'))!;
+}
+
+/** Presses the button of a step of the story that is told. */
+function guided(page: Page): (name: string) => Promise<void> {
+  return (name) => page.locator('#guide').getByRole('button', { name }).click();
+}
+
+/** Writes another text into the editor, and waits for its plan. */
+function rewritten(page: Page, text: string): Promise<string> {
+  return replanned(page, async () => {
+    await page.locator('.cm-content').click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.insertText(text);
+  });
+}
+
+/** Waits until a run that was begun just now has ended. */
+async function trained(page: Page): Promise<void> {
+  await page.waitForSelector('#start[disabled]');
+  await page.waitForSelector('#start:not([disabled])');
 }
 
 describe('the playground', () => {
@@ -142,8 +164,7 @@ describe('the playground', () => {
 
   it('trains in fp16 with the loss and the accuracy that Node comes to', async () => {
     await page.click('#start');
-    await page.waitForSelector('#start[disabled]');
-    await page.waitForSelector('#start:not([disabled])');
+    await trained(page);
     const shown = await page.locator('#facts b').allTextContents();
     let last: number | null = null;
     const { testAccuracy } = await train(
@@ -228,10 +249,9 @@ describe('the playground', () => {
 
   it('tells the story of an overflow step by step, and does each: trained, traced, pinned, trained', async () => {
     await replanned(page, async () => void (await page.selectOption('#example', 'an overflow forward')));
-    const step = (name: string) => page.locator('#guide').getByRole('button', { name }).click();
+    const step = guided(page);
     await step('Train it');
-    await page.waitForSelector('#start[disabled]');
-    await page.waitForSelector('#start:not([disabled])');
+    await trained(page);
     assert.match((await page.textContent('#curves'))!, /mul of energy .*reached [\d,]+, fp16 ends at 65,504/);
     assert.match((await page.textContent('#run-status'))!, /20 steps in a row were skipped/);
     await step('Show energy');
@@ -254,6 +274,27 @@ describe('the playground', () => {
     await page.waitForSelector('#start:not([disabled])');
     assert.equal(await page.locator('#facts b').nth(3).textContent(), '0', 'no step is skipped');
     assert.deepEqual(await page.evaluate(FAULTS_OF_LAYOUT), []);
+  });
+
+  it('tells the story of an overflow backward to its end: one step lost, seen in the gradients, begun lower, none lost', async () => {
+    await replanned(page, async () => void (await page.selectOption('#example', 'an overflow backward')));
+    await rewritten(page, BACKWARD.replace('dataset shapes {', 'dataset shapes(images: 400) {'));
+    const step = guided(page);
+    const scaling = async () => (await page.locator('#facts b').allTextContents()).slice(2, 4);
+    await step('Train it');
+    await trained(page);
+    assert.match((await page.textContent('#curves'))!, /step 1\b.*fp16 ends at 65,504/);
+    assert.deepEqual(await scaling(), ['32768', '1']);
+    await step('Gradients at 65,536');
+    await page.locator('#gradients-result').getByText('At loss scale 65,536').waitFor();
+    await replanned(page, () => step('Begin with 32,768'));
+    await page.locator('#story h2').filter({ hasText: /^fc, / }).waitFor();
+    assert.match((await page.textContent('.cm-content'))!, /loss_scale dynamic\(init: 32768\)/);
+    await step('Train again');
+    await trained(page);
+    assert.deepEqual(await scaling(), ['32768', '0']);
+    await page.locator('#guide li .done').nth(3).waitFor();
+    assert.deepEqual(await page.evaluate(FAULTS_OF_LAYOUT), []);
     await page.selectOption('#example', 'the file that was given');
     await page.waitForSelector('#guide', { state: 'hidden' });
   });
@@ -265,14 +306,9 @@ describe('the playground', () => {
       readdirSync(folder).map((name) => join(folder, name)),
     );
     await page.getByText('7 files of CIFAR-10 kept here').waitFor();
-    await replanned(page, async () => {
-      await page.locator('.cm-content').click();
-      await page.keyboard.press('Control+A');
-      await page.keyboard.insertText(ON_FILES);
-    });
+    await rewritten(page, ON_FILES);
     await page.click('#start');
-    await page.waitForSelector('#start[disabled]');
-    await page.waitForSelector('#start:not([disabled])');
+    await trained(page);
     assert.equal(await page.textContent('#run-status'), 'done; the run is kept');
     assert.equal(await page.locator('#facts b').first().textContent(), '2');
   });
@@ -289,11 +325,7 @@ describe('the playground', () => {
     await replanned(page, () => page.setInputFiles('#folder', folder));
     assert.equal(await page.textContent('#run-status'), '20 pictures kept here, as folder("pictures/photos")');
     assert.match((await page.textContent('#plan-status'))!, /^Pictures: /);
-    await replanned(page, async () => {
-      await page.locator('.cm-content').click();
-      await page.keyboard.press('Control+A');
-      await page.keyboard.insertText(pictureProgram('pictures/photos', []).replace('epochs 10', 'epochs 1'));
-    });
+    await rewritten(page, pictureProgram('pictures/photos', []).replace('epochs 10', 'epochs 1'));
     await page.click('#start');
     await page.waitForSelector('#test-result table');
     const { images } = listClassFolders(folder, { test: 0.2 });
