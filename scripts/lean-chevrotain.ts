@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
 
 /**
- * What chevrotain asks of a grammar and of tokens before it reads anything, by file, with what it is answered instead. Tests have asked by
- * then (test/parser/), and the tokens say by themselves which characters they begin with; whoever needs a parser in a page never comes here.
+ * What chevrotain asks of a grammar and of tokens before it reads anything, by file, with what it is answered instead: tests have asked
+ * by then (test/parser/), and the tokens say by themselves which characters they begin with.
  */
 const ANSWERS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'parse/grammar/checks.js': {

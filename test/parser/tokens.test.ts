@@ -7,7 +7,7 @@ function withoutHint({ START_CHARS_HINT: _starts, LINE_BREAKS: _breaks, ...rest 
   return rest;
 }
 
-/** The tokens without what they say of themselves, which chevrotain then finds out: what they begin with, and whether they hold line breaks. */
+/** The tokens without what they begin with and whether they hold line breaks, which chevrotain then finds out. */
 function withoutHints(): readonly TokenType[] {
   const copies = new Map(TOKENS.map((type) => [type, withoutHint(type)]));
   for (const copy of copies.values()) if (copy.LONGER_ALT !== undefined) copy.LONGER_ALT = copies.get(copy.LONGER_ALT as TokenType)!;
