@@ -182,6 +182,7 @@ static void run_fibers() {
   thread = 0;
   TSAN(main_twin = __tsan_get_current_fiber();)
   enter(nullptr, &fibers[0]);
+  TSAN(__tsan_acquire(&launch_now);)
   TSAN(for (u32 i = 0; i < threads; i += 1) __tsan_destroy_fiber(fibers[i].twin);)
   TSAN(for (auto &one : of_block) munmap(one.second.first, one.second.second);)
   TSAN(of_block.clear();)
@@ -198,7 +199,6 @@ template <class F> void launch(u32 x, u32 y, u32 size, bool threads_meet, F call
       if (meets) run_fibers();
       else for (thread = 0; thread < threads; thread += 1) call();
     }
-  TSAN(__tsan_acquire(&launch_now);)
   TSAN(__tsan_release(&launches_before);)
 }
 

@@ -3,6 +3,7 @@ import { compileProgram } from '../../src/compile.js';
 import { defaultTarget } from '../../src/plan/target.js';
 import { batchPlan } from '../codegen/batch.js';
 import { CaseBuilder } from '../codegen/contraction-cases.js';
+import { opCase, SAMPLED_OPS } from '../ops/cases.js';
 import { namedRandom } from '../ops/random.js';
 import { IS_LONG } from '../support/amount.js';
 import { miniResnet, simpleCnn } from '../support/models.js';
@@ -12,6 +13,9 @@ import { needCompiler } from './emulated.js';
 import { sanitize } from './sanitized.js';
 
 const NETWORKS = [['SimpleCNN', simpleCnn] as const, ...(IS_LONG ? [['a small ResNet', miniResnet] as const] : [])];
+
+/** Ops whose kernels are one program. */
+const OPS_TOGETHER = 12;
 
 /** A convolution with sums over its rows: copies, barriers, shuffles, and a last block that joins what the others have left. */
 function smallPlan() {
@@ -33,6 +37,14 @@ describe('generated CUDA C++ with a thread of ThreadSanitizer for each of its ow
   it('has no race', async () => {
     assert.equal((await sanitize(smallPlan(), 'thread')).report, '');
   });
+
+  for (let from = 0; from < SAMPLED_OPS.length; from += OPS_TOGETHER) {
+    const ops = SAMPLED_OPS.slice(from, from + OPS_TOGETHER);
+    it(`has none in ${ops[0]} to ${ops.at(-1)}`, async () => {
+      const cases = ops.map((op) => opCase(op, 'f16', 1));
+      assert.equal((await sanitize(batchPlan(cases, 'cuda'), 'thread')).report, '');
+    });
+  }
 
   it('has one where a barrier is missing', async () => {
     const { report } = await sanitize(smallPlan(), 'thread', (source) => {
