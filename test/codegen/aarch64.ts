@@ -9,6 +9,7 @@ import { compilerFlags } from '../../src/runtime/cpu/cache.js';
 import { CpuExecutable } from '../../src/runtime/cpu/executable.js';
 import { contextFor, type NativePlan } from '../../src/runtime/cpu/native.js';
 import { runProgram } from '../../src/runtime/program.js';
+import { IS_LONG } from '../support/amount.js';
 
 const COMPILER = 'aarch64-linux-gnu-gcc';
 const EMULATOR = 'qemu-aarch64';
@@ -89,7 +90,7 @@ function openEmulated(program: string, source: CSource, close: () => void): Nati
   };
 }
 
-/** Cross-compiles a plan with warnings as errors, to be run in an emulator. */
+/** Cross-compiles a plan with warnings as errors, to be run in an emulator; as for users in a long run alone. */
 export async function compileForAarch64(plan: Plan): Promise<CpuExecutable> {
   const target = targetFor('neon', 'arm64');
   const source = emitC(plan, target);
@@ -102,6 +103,7 @@ export async function compileForAarch64(plan: Plan): Promise<CpuExecutable> {
   const flags = [
     ...compilerFlags(target, source.text),
     '-Werror',
+    ...(IS_LONG ? [] : ['-O1']),
     `-DTHREADS=${threads}`,
     `-DSCRATCH=${scratch}`,
     '-static',

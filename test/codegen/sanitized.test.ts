@@ -10,7 +10,7 @@ import { skip } from '../support/skip.js';
 import { compilerNamed, runnableSets } from './compile.js';
 import { findFaults, missingSanitizers } from './sanitized.js';
 
-const NETWORKS = amount(10, 30);
+const NETWORKS = amount(6, 30);
 const CPU = { target: defaultTarget('cpu') };
 const ARCHITECTURE = process.arch === 'x64' || process.arch === 'arm64' ? process.arch : 'other';
 

@@ -8,12 +8,13 @@ import type { DatasetSpec } from '../../ir/program.js';
 import { elementCount } from '../../ir/types.js';
 import { resolve } from '../../platform/path.js';
 import { type Dataset, forEachImage, type ImageSet } from './dataset.js';
+import { drawnShapes } from './drawn-shapes.js';
 import { defaultWorkers, openFiles } from './file-sources.js';
 import { heldBytes } from './held-bytes.js';
 import { chooseDataFolder, datasetBytes, loadClasses, loadDataset, loadSplit } from './load.js';
 import type { OpenOptions } from './open-options.js';
 import { resizeDataset, resizeSet } from './resize-set.js';
-import { generateShapes, type ShapesOptions } from './shapes.js';
+import type { ShapesOptions } from './shapes.js';
 import { withValidation } from './validation.js';
 
 type Drawn = Extract<DataSource, { readonly kind: 'drawn' }>;
@@ -38,7 +39,7 @@ function drawing({ side, images }: Drawn, split: Split): ShapesOptions {
 }
 
 function drawDataset(source: Drawn): Dataset {
-  const [train, test] = (['train', 'test'] as const).map((split) => generateShapes(split, drawing(source, split)));
+  const [train, test] = (['train', 'test'] as const).map((split) => drawnShapes(split, drawing(source, split)));
   return { name: 'shapes', classes: SHAPE_CLASSES, train: train!, test: test! };
 }
 
@@ -67,7 +68,7 @@ export async function openSplit(spec: DatasetSpec, split: 'train' | 'test', opti
   if (spec.source.kind === 'known' && (split === 'test' || spec.validation === undefined))
     return resizeSet(await loadSplit(spec.source.name, split, options.place), spec.size);
   if (spec.source.kind === 'drawn' && (split === 'test' || spec.validation === undefined))
-    return resizeSet(generateShapes(split, drawing(spec.source, split)), spec.size);
+    return resizeSet(drawnShapes(split, drawing(spec.source, split)), spec.size);
   return (await openData(spec, options))[split];
 }
 

@@ -1,19 +1,8 @@
 import { DATASETS, SHAPE_CLASSES, SHAPES_SIDE, type Split } from '../../datasets/registry.js';
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
-import { CHANNELS, encodeRecords, recordsReader, SIDE } from './binary.js';
+import { CHANNELS, SIDE } from './binary.js';
 import type { ImageSet } from './dataset.js';
 import { distance, OUTLINE_REACH, OUTLINES } from './shapes-draw.js';
-import type { DatasetSource } from './source.js';
-
-/** `fetch` writes the generated records, for use by other tools; the number in the folder's name changes when the pictures do. */
-export const SHAPES: DatasetSource = {
-  name: 'shapes',
-  folder: 'shapes-1-batches-bin',
-  files: { train: ['data_batch_1.bin'], test: ['test_batch.bin'] },
-  classesFile: 'batches.meta.txt',
-  read: recordsReader({ labels: 1, label: 0 }),
-  origin: { kind: 'generated', generate: generateShapes, encode: encodeRecords },
-};
 
 /** Largest turn either way, in radians; the arrow points right and the triangle up, more or less. */
 const MOST_TURN = 0.4;

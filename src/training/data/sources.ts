@@ -2,8 +2,8 @@ import { DATASET_NAMES, type DatasetName, isDatasetName } from '../../datasets/r
 import { userError } from '../../diagnostics/diagnostic.js';
 import { listNames } from '../../diagnostics/suggest.js';
 import { CIFAR10, CIFAR100, CIFAR100_COARSE } from './cifar.js';
+import { SHAPES } from './drawn-shapes.js';
 import { FASHION_MNIST, MNIST } from './mnist.js';
-import { SHAPES } from './shapes.js';
 import type { DatasetSource } from './source.js';
 
 export const SOURCES: Readonly<Record<DatasetName, DatasetSource>> = {
