@@ -108,7 +108,8 @@ class Kernels {
 export function emitCuda(plan: Plan, target: GpuTarget = CUDA_TARGET, { apart = false }: { readonly apart?: boolean } = {}): CudaProgram {
   const { functions, states, memory } = emitProgram(plan, target, CUDA, CUDA_KERNELS, (dispatch) => dispatch as Part);
   const kernels = new Kernels();
-  let [arena, counters] = [0, 0];
+  // What parts need for themselves lies in the arena too, unless it is apart.
+  let [arena, counters] = [0, apart ? memory.workspace : 0];
   const written = functions.map(({ groups, layout: first }, f): CudaFunction => {
     const fn = plan.functions[f]!;
     const works = groups.flatMap(({ dispatches }, group) => dispatches.map((part): Work => ({ part, group })));
