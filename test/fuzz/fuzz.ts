@@ -3,7 +3,7 @@ import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { amount } from '../support/amount.js';
 import { Random } from './mutate.js';
 
-const INPUTS = Number(process.env.AMPC_FUZZ_INPUTS ?? amount(500, 2000));
+const INPUTS = Number(process.env.AMPC_FUZZ_INPUTS ?? amount(200, 2000));
 const SEED = Number(process.env.AMPC_FUZZ_SEED ?? 1);
 
 /** Processor seconds of one input. */

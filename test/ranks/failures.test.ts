@@ -26,10 +26,15 @@ describe('ranks that are slow, differ or fail', function () {
       ['even', OPEN, 'nobody'],
       ['slow', LAUNCHERS.MPICH, '1'],
     ] as const) {
-      const { code, stderr } = await start(launcher, 3, args(run, '--batch', '13', '--set', 'precision.communicate=bf16'), {
-        env: { AMPC_TEST_SLOW: slow },
-        preload: SLOW,
-      }).result;
+      const { code, stderr } = await start(
+        launcher,
+        3,
+        args(run, '--batch', '13', '--epochs', '1', '--set', 'precision.communicate=bf16'),
+        {
+          env: { AMPC_TEST_SLOW: slow },
+          preload: SLOW,
+        },
+      ).result;
       assert.equal(code, 0, stderr);
     }
     const weights = (run: string) => readFileSync(work.path(`${run}/last.safetensors`));

@@ -1,4 +1,4 @@
-/** 10,000 steps of a tiny network, drained every 50; prints the resident memory in MiB after each 1,000, its garbage collected. */
+/** Steps of a tiny network, drained every 50; prints the resident memory in MiB after each tenth of them, its garbage collected. */
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -17,10 +17,11 @@ const executable = await loadPlan(plan);
 await executable.writeStates(initialStates(plan, 0));
 const inputs = randomInputs(program, 1);
 const memory: number[] = [];
-for (let step = 1; step <= 10000; step += 1) {
+const steps = Number(process.argv[2]);
+for (let step = 1; step <= steps; step += 1) {
   await executable.call('train_step', inputs);
   if (step % 50 === 0) await executable.drain();
-  if (step % 1000 !== 0) continue;
+  if (step % (steps / 10) !== 0) continue;
   collectGarbage();
   memory.push(Math.round(process.memoryUsage().rss / 2 ** 20));
 }
