@@ -7,6 +7,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { buildLivePage } from '../scripts/build-playground.js';
 import { serveRuns, train } from '../src/index.js';
 import { median } from './statistics.js';
@@ -14,16 +15,19 @@ import { median } from './statistics.js';
 /** Between two questions of a page: `GOING_ON_MS` of web/live.ts. */
 const PAUSE_MS = 1000;
 
-const [file = 'examples/quickstart.amp', pairs = '5', steps = '1500'] = process.argv.slice(2);
-const folder = mkdtempSync(join(tmpdir(), 'ampc-live-'));
+export interface LivePageWork {
+  readonly file?: string;
+  readonly pairs?: number;
+  readonly steps?: number;
+}
 
 /** Seconds of the epoch's training, evaluation left out. */
-async function seconds(out: string): Promise<number> {
+async function seconds(file: string, out: string, maxSteps: number): Promise<number> {
   let began = 0;
   let last = 0;
   await train(file, {
     out,
-    maxSteps: Number(steps),
+    maxSteps,
     logEvery: 10,
     onEvent: ({ event }) => {
       if (event !== 'step') return;
@@ -34,7 +38,8 @@ async function seconds(out: string): Promise<number> {
   return (last - began) / 1000;
 }
 
-async function watched(out: string): Promise<number> {
+/** As `work` trains, with a page of the runs in `folder` that asks for `out`. */
+async function watched(folder: string, out: string, work: () => Promise<number>): Promise<number> {
   const page = await serveRuns(undefined, { folder: join(folder, 'page') });
   await page.show(folder);
   let [from, of] = [0, ''];
@@ -44,23 +49,34 @@ async function watched(out: string): Promise<number> {
     const answer = await fetch(`${page.url}events?${words}`);
     if (answer.ok) ({ next: from, file: of } = (await answer.json()) as { next: number; file: string });
   }, PAUSE_MS);
-  const taken = await seconds(join(folder, out));
+  const taken = await work();
   clearInterval(timer);
   await page.close();
   return taken;
 }
 
-try {
-  await buildLivePage(join(folder, 'page'));
-  const [alone, seen]: [number[], number[]] = [[], []];
-  await seconds(join(folder, 'first'));
-  for (let pair = 0; pair < Number(pairs); pair += 1)
-    for (const isSeen of pair % 2 === 0 ? [true, false] : [false, true])
-      if (isSeen) seen.push(await watched(`seen-${pair}`));
-      else alone.push(await seconds(join(folder, `alone-${pair}`)));
-  const list = (times: readonly number[]) => times.map((time) => time.toFixed(2)).join(' ');
-  console.log(`${file}, ${steps} steps: with a page ${list(seen)} s, without ${list(alone)} s`);
-  console.log(`ratio of the medians: ${(median(seen) / median(alone)).toFixed(4)}`);
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+/** Prints the seconds of all runs, and resolves to the ratio of the medians, with a page to without one. */
+export async function measureLivePage({ file = 'examples/quickstart.amp', pairs = 5, steps = 1500 }: LivePageWork): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'ampc-live-'));
+  try {
+    await buildLivePage(join(folder, 'page'));
+    const [alone, seen]: [number[], number[]] = [[], []];
+    const trained = (out: string) => seconds(file, join(folder, out), steps);
+    await trained('first');
+    for (let pair = 0; pair < pairs; pair += 1)
+      for (const isSeen of pair % 2 === 0 ? [true, false] : [false, true])
+        if (isSeen) seen.push(await watched(folder, `seen-${pair}`, () => trained(`seen-${pair}`)));
+        else alone.push(await trained(`alone-${pair}`));
+    const list = (times: readonly number[]) => times.map((time) => time.toFixed(2)).join(' ');
+    console.log(`${file}, ${steps} steps: with a page ${list(seen)} s, without ${list(alone)} s`);
+    return median(seen) / median(alone);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [file, pairs, steps] = process.argv.slice(2);
+  const work = { ...(file && { file }), ...(pairs && { pairs: Number(pairs) }), ...(steps && { steps: Number(steps) }) };
+  console.log(`ratio of the medians: ${(await measureLivePage(work)).toFixed(4)}`);
 }
