@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { layOut } from '../../scripts/bundle-gpu.js';
 import { reportOf } from '../../scripts/gpu/report.js';
 import { parseSettings } from '../../scripts/gpu/settings.js';
+import { findProgram } from '../../src/runtime/program.js';
 import { skip } from '../support/skip.js';
 import { needCompiler } from './emulated.js';
 import { makeFake } from './fake.js';
@@ -23,14 +24,17 @@ describe('scripts/check-gpu.mjs', function () {
     const fake = await makeFake();
     try {
       layOut(folder);
+      // As a bare machine has them: a shell and, for what stands for nvcc, a compiler of C++. No node.
+      const path = join(folder, 'path');
+      mkdirSync(path);
+      for (const name of ['sh', 'g++', 'as', 'ld']) symlinkSync(findProgram(name)!, join(path, name));
       const out = join(folder, 'results');
       const args = [join(folder, 'ampc/scripts/check-gpu.mjs'), '--quick', '--only', 'timings,training', '--out', out];
       const { stdout } = await promisify(execFile)(join(folder, 'bin/node'), args, {
         cwd: folder,
-        // As a bare machine has them: a shell and, for what stands for nvcc, a compiler of C++.
         env: {
           ...fake.env,
-          PATH: '/usr/bin:/bin',
+          PATH: path,
           TMPDIR: tmpdir(),
           AMPC_CACHE: join(folder, 'cache'),
           AMPC_BENCH_PYTHON: '/no/such/python',
