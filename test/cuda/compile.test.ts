@@ -102,7 +102,7 @@ describe('the CUDA C++ of', function () {
   this.timeout(2_400_000);
 
   for (const name of Object.values(EXAMPLES))
-    it(`examples/${name}.amp compiles for all devices, with at most ${FEW_BYTES} bytes of a kernel beyond its registers`, async function () {
+    it(`examples/${name}.amp fits each device, with at most ${FEW_BYTES} bytes of a kernel beside its registers`, async function () {
       if (!IS_LONG) skip(this, 'of a long run (AMPC_TEST_LONG=1)');
       await needNvcc(this);
       for (const device of DEVICES) await assertFits(planOfExample(name), device, FEW_BYTES);
