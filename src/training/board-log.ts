@@ -7,7 +7,7 @@ import { encodeRecord } from '../interchange/tensorboard/records.js';
 import { type BoardEvent, type BoardValue, encodeEvent, encodeGraph } from '../interchange/tensorboard/schema.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
-import { BOARD_PREFIX, boardFiles } from './board-files.js';
+import { nextBoardFile } from './board-files.js';
 import { mistakeImages } from './board-images.js';
 import type { Batcher } from './data/batcher.js';
 import type { DoneEvent, EpochEvent, StepEvent, TrainEvent } from './events.js';
@@ -93,9 +93,7 @@ export class BoardLog implements RunLog {
   ) {}
 
   static async open(options: TrainOptions, batcher: Batcher, resumed: LogPosition | undefined, board: BoardOptions): Promise<BoardLog> {
-    const number = (await boardFiles(options.run)).length;
-    const second = String(Math.floor(Date.now() / 1000)).padStart(10, '0');
-    const name = `${BOARD_PREFIX}${second}.${hostname()}.${process.pid}.${number}`;
+    const name = await nextBoardFile(options.run, hostname(), process.pid);
     return new BoardLog(join(options.run, name), options, batcher, resumed, board);
   }
 

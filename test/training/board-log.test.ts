@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { histogramOf } from '../../src/interchange/tensorboard/histogram.js';
@@ -91,8 +91,18 @@ describe('ampc train --tensorboard', function () {
     const options = ['--out', cut, '--log-every', '1', '--epochs', '3', '--tensorboard', '--json'];
     const stopped = await interruptedAt('"event":"step","step":11,', work.args('train', work.program, ...options));
     assert.equal(stopped.code, 130, stopped.stderr);
+    // As if the first part had been trained on a machine whose clock is an hour ahead.
+    const [first] = readdirSync(cut).filter((name) => name.startsWith(PREFIX));
+    const ahead = first!.replace(/\d{10}/, (second) => String(Number(second) + 3600));
+    renameSync(join(cut, first!), join(cut, ahead));
     const { code, stderr } = await ampc(...work.args('train', work.program, '--resume', cut, '--log-every', '1'));
     assert.equal(code, 0, stderr);
+    assert.equal(
+      readdirSync(cut)
+        .filter((name) => name.startsWith(PREFIX))
+        .sort()[0],
+      ahead,
+    );
     const files = eventsIn(cut);
     assert.equal(files.length, 2);
     const timeless = ({ 'epoch/images_per_second': _, ...rest }: ReturnType<typeof scalarsOf>) => rest;
