@@ -1,27 +1,16 @@
 import assert from 'node:assert/strict';
 import { createBackend } from '../../src/runtime/cuda/index.js';
-import { needCompiler } from './emulated.js';
-import { buildDriver, type Fake, makeFake, setEnvironment } from './fake.js';
+import { buildDriver, useFake } from './fake.js';
 
 describe('the NVIDIA driver and its devices', function () {
   this.timeout(600_000);
-  let fake: Fake;
-
-  before(async function () {
-    await needCompiler(this);
-    fake = await makeFake();
-  });
-
-  after(() => fake?.remove());
+  const fake = useFake();
 
   /** What `ampc backends` tells. */
   const probed = async (env: Readonly<Record<string, string>>) => {
-    const restore = setEnvironment({ ...fake.env, ...env });
-    try {
+    return fake.within(env, async () => {
       return await createBackend().probe();
-    } finally {
-      restore();
-    }
+    });
   };
 
   it('are told with memory, capability, driver and compiler, and which device is used', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { COMPILER } from './emulated.js';
+import { COMPILER, needCompiler } from './emulated.js';
 
 const run = promisify(execFile);
 
@@ -49,5 +49,32 @@ export function setEnvironment(env: Readonly<Record<string, string>>): () => voi
       if (value === undefined) delete process.env[name];
       else process.env[name] = value;
     }
+  };
+}
+
+/** Both, for the tests of a suite, which is skipped where there is no compiler for them. */
+export function useFake(): {
+  readonly folder: string;
+  /** Does something in a process that finds them, with more variables. */
+  within<T>(env: Readonly<Record<string, string>>, work: () => Promise<T>): Promise<T>;
+} {
+  let fake: Fake | undefined;
+  before(async function () {
+    await needCompiler(this);
+    fake = await makeFake();
+  });
+  after(() => fake?.remove());
+  return {
+    get folder() {
+      return fake!.folder;
+    },
+    async within(env, work) {
+      const restore = setEnvironment({ ...fake!.env, ...env });
+      try {
+        return await work();
+      } finally {
+        restore();
+      }
+    },
   };
 }

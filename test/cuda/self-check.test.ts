@@ -11,8 +11,7 @@ import { createBackend as createReference } from '../../src/runtime/reference/in
 import { selectBackend } from '../../src/runtime/select.js';
 import { type Model, SGD } from '../support/network.js';
 import { planFor } from './cases.js';
-import { needCompiler } from './emulated.js';
-import { type Fake, makeFake, setEnvironment } from './fake.js';
+import { useFake } from './fake.js';
 
 const FORMATS: readonly LowType[] = ['f16', 'bf16'];
 
@@ -70,25 +69,15 @@ const FAULTS: Readonly<Record<string, readonly [code: string, says: RegExp]>> = 
 
 describe('auto, on a GPU of NVIDIA', function () {
   this.timeout(600_000);
-  let fake: Fake;
-
-  before(async function () {
-    await needCompiler(this);
-    fake = await makeFake();
-  });
-
-  after(() => fake?.remove());
+  const fake = useFake();
 
   /** What `auto` takes, with a cache of its own, and what it tells. */
   const select = async (cache: string, env: Readonly<Record<string, string>> = {}) => {
-    const restore = setEnvironment({ ...fake.env, AMPC_CACHE: cache, ...env });
-    try {
+    return fake.within({ AMPC_CACHE: cache, ...env }, async () => {
       const notices: string[] = [];
       const { info } = await selectBackend('auto', { onNotice: (text) => notices.push(text) });
       return { name: info.name, notices, details: (await createBackend().probe()).details };
-    } finally {
-      restore();
-    }
+    });
   };
 
   const withCache = async (test: (cache: string) => Promise<void>) => {

@@ -3,8 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ampc } from '../support/cli.js';
 import { useTiny } from '../support/tiny.js';
-import { needCompiler } from './emulated.js';
-import { type Fake, makeFake, setEnvironment } from './fake.js';
+import { useFake } from './fake.js';
 
 const WEIGHTS = 'last.safetensors';
 const CHECKPOINT = 'checkpoint.safetensors';
@@ -12,22 +11,12 @@ const CHECKPOINT = 'checkpoint.safetensors';
 describe('ampc on a GPU of NVIDIA, through a driver that stands for its own', function () {
   this.timeout(600_000);
   const work = useTiny();
-  let fake: Fake;
-
-  before(async function () {
-    await needCompiler(this);
-    fake = await makeFake();
-  });
-
-  after(() => fake?.remove());
+  const fake = useFake();
 
   const run = async (args: readonly string[], config = '') => {
-    const restore = setEnvironment({ ...fake.env, AMPC_FAKE_CUDA: config });
-    try {
+    return fake.within({ AMPC_FAKE_CUDA: config }, async () => {
       return await ampc(...args);
-    } finally {
-      restore();
-    }
+    });
   };
   const train = (args: readonly string[], config?: string) =>
     run(['train', work.program, '--backend', 'cuda', '--data', work.data, '--log-every', '1', ...args], config);
