@@ -94,15 +94,18 @@ describe('ampc train on several ranks of MPI', function () {
   /** A run that only a signal ends, however slow the machine is. */
   const ENDLESS = ['--set', 'train.epochs=100000'];
 
-  /** By library: what gets which signal, and the launcher's exit code. That of Open MPI gives ranks SIGTERM, and has a code of its own. */
+  /**
+   * By library: what gets which signal, and the exit codes that the launcher may have then. That of Open MPI gives ranks SIGTERM, and has a
+   * code of its own; that of MPICH, where it got the signal itself, now and then loses the codes of its ranks, whatever program they run.
+   */
   const SIGNALS = {
     'Open MPI': [
-      ['launcher', 'SIGTERM', 1],
-      ['last rank', 'SIGINT', 130],
+      ['launcher', 'SIGTERM', [1]],
+      ['last rank', 'SIGINT', [130]],
     ],
     MPICH: [
-      ['launcher', 'SIGINT', 130],
-      ['last rank', 'SIGTERM', 143],
+      ['launcher', 'SIGINT', [130, 0]],
+      ['last rank', 'SIGTERM', [143]],
     ],
   } as const;
 
@@ -119,7 +122,7 @@ describe('ampc train on several ranks of MPI', function () {
         const [, after] = /^interrupted after step (\d+); continue with/m.exec(stderr) ?? assert.fail(stderr);
         assert.doesNotMatch(stderr, /the time is over/);
         assert.ok(Number(after) > step);
-        assert.equal(code, expected, stderr);
+        assert.ok((expected as readonly (number | null)[]).includes(code), `${code}: ${stderr}`);
         step = Number(after);
       }
       const last = [...ENDLESS, '--max-steps', String(step + 5)];
