@@ -14,7 +14,7 @@ async function buildPage(outdir: string, names: readonly string[], files: Readon
 
 /** Writes the playground to a folder that any web host serves. */
 export async function buildPlayground(outdir: string): Promise<void> {
-  await buildPage(outdir, ['main', 'language-worker', 'train-worker'], { 'index.html': 'index.html', 'style.css': 'style.css' });
+  await buildPage(outdir, ['start', 'main', 'language-worker', 'train-worker'], { 'index.html': 'index.html', 'style.css': 'style.css' });
 }
 
 /** Writes the page of `ampc runs --ui` and `ampc train --ui`. */

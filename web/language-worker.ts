@@ -1,10 +1,10 @@
-import { putFile } from '../src/browser.js';
 import type { Analysis } from '../src/language/analysis.js';
 import { completionsAt } from '../src/language/completion.js';
 import { hintsIn } from '../src/language/hints.js';
 import { hoverAt } from '../src/language/hover.js';
 import { semanticTokens } from '../src/language/semantic.js';
 import { plainService } from '../src/language/service.js';
+import { putFile } from '../src/platform/kept-files.js';
 import { Planner } from './planner.js';
 import { serve } from './rpc.js';
 
@@ -22,13 +22,10 @@ function update(text: string) {
   return { diagnostics: analysis.diagnostics, tokens: semanticTokens(analysis) };
 }
 
-/** The plan of a text with some settings, and what stands beside the lines by it: shapes, formats, casts. */
-async function plan(text: string, settings: Parameters<Planner['plan']>[1]) {
-  const planned = await planner.plan(text, settings);
-  if (planned.report === undefined) return { ...planned, hints: [] };
+/** What stands beside the lines of a text by the plan that was made last: shapes, formats, casts. */
+function hints(text: string) {
   update(text);
-  const hints = hintsIn(current(), planner.latest, { start: 0, end: text.length }, { shapes: true, formats: true, casts: true });
-  return { ...planned, hints };
+  return hintsIn(current(), planner.latest, { start: 0, end: text.length }, { shapes: true, formats: true, casts: true });
 }
 
 /** Tells which pictures there are: what they show is no matter of a plan. */
@@ -41,7 +38,9 @@ function knowPictures(paths: readonly string[]): void {
 const functions = {
   update,
   knowPictures,
-  plan,
+  plan: (text: string, settings: Parameters<Planner['plan']>[1]) => planner.plan(text, settings),
+  hints,
+  fp32Bytes: () => planner.fp32Bytes(),
   compare: (settings: Parameters<Planner['compare']>[0]) => planner.compare(settings),
   story: (layer: string) => planner.story(layer),
   kernelsInC: (layer: string) => planner.kernelsInC(layer),

@@ -1,4 +1,3 @@
-import type { PlanReport } from '../src/browser.js';
 import type { Markup } from '../src/figures/markup.js';
 import { formatBytes } from '../src/numeric/bytes.js';
 import { differenceOf } from './difference-view.js';
@@ -10,6 +9,8 @@ import { byId, useReportStyle } from './page.js';
 import { pictureProgram } from './picture-program.js';
 import { PlanView } from './plan-view.js';
 import { connect } from './rpc.js';
+import type { ShownPlan } from './shown-plan.js';
+import { languageWorker } from './start.js';
 import { StoryView } from './story-view.js';
 import { TrainView } from './train-view.js';
 
@@ -17,7 +18,7 @@ const PAUSE_MS = 200;
 
 useReportStyle();
 
-const language = connect<LanguageFunctions>(new Worker('language-worker.js', { type: 'module' }));
+const language = connect<LanguageFunctions>(() => languageWorker);
 const status = byId('plan-status');
 const example = byId<HTMLSelectElement>('example');
 const precision = byId<HTMLSelectElement>('precision');
@@ -52,30 +53,37 @@ async function showDifference(picture: Markup, own: number): Promise<void> {
   else difference.textContent = `With ${name} there is no plan: ${found.why}`;
 }
 
-let shown: PlanReport | undefined;
+let shown: ShownPlan | undefined;
 let version = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 async function replan(): Promise<void> {
   const own = ++version;
   const text = editor.text();
-  const { report, picture, times, ms, diagnostics, hints } = await language.plan(text, settings());
+  const { shown: plan, picture, times, ms, diagnostics } = await language.plan(text, settings());
   if (own !== version) return;
-  if (report === undefined) {
+  if (plan === undefined) {
     planView.dim();
     status.textContent = diagnostics[0]?.message ?? 'there is no plan';
     return;
   }
-  shown = report;
-  planView.show(report, picture, times);
-  editor.showHints(text, hints);
-  await story.follow(report);
+  shown = plan;
+  planView.show(plan, picture, times);
+  void tellMore(text, own);
+  await story.follow(plan);
   await showDifference(picture, own);
   if (own !== version) return;
-  const step = report.functions.find(({ name }) => name === 'train_step');
-  const parts = `${step?.kernels} kernels and ${step?.casts} casts in a step, ${formatBytes(report.memory.total)}`;
-  status.textContent = `${report.model}: ${parts}; planned in ${ms.toFixed(0)} ms`;
+  const parts = `${plan.kernels} kernels and ${plan.casts.length} casts in a step, ${formatBytes(plan.memory.total)}`;
+  status.textContent = `${plan.model}: ${parts}; planned in ${ms.toFixed(0)} ms`;
   document.body.dataset['planned'] = String(own);
+}
+
+/** What stands beside the lines, and the comparison with fp32, which takes another plan, come after the picture. */
+async function tellMore(text: string, own: number): Promise<void> {
+  const [hints, bytes] = await Promise.all([language.hints(text), language.fp32Bytes()]);
+  if (own !== version) return;
+  editor.showHints(text, hints);
+  if (bytes !== undefined) planView.compareWithFp32(bytes);
 }
 
 function later(): void {
@@ -100,7 +108,8 @@ async function tellPictures(paths: readonly string[], folder?: string): Promise<
   guide.tell(folder);
 }
 
-const training = new TrainView(() => ({ text: editor.text(), settings: settings() }), tellPictures);
+const planned = replan();
+const training = new TrainView(() => ({ text: editor.text(), settings: settings() }), tellPictures, planned);
 
 /** Plans what the editor has now, and does not wait for further keys. */
 function replanNow(): Promise<void> {
@@ -132,4 +141,3 @@ example.addEventListener('change', () => {
   guide.tell(example.value);
 });
 for (const control of [precision, policy, batch, other]) control.addEventListener('change', () => void replan());
-void replan();

@@ -1,13 +1,13 @@
 /** Pictures of layers and ops, drawn in the worker that plans: the layout of a large plan takes a while, and the page stays alive. */
-import type { PlanReport } from '../src/browser.js';
 import { inlineFigure } from '../src/figures/figure.js';
 import { type DrawnLayer, layerGraph } from '../src/figures/layer-graph.js';
 import { element, type Markup } from '../src/figures/markup.js';
 import { formatBytes } from '../src/numeric/bytes.js';
 import type { LayerOp, LayerOps } from '../src/plan/layer-ops.js';
+import type { ShownPlan } from './shown-plan.js';
 
 /** Of the loss and the input there is no layer. */
-function drawnLayer({ layer, op, shape, result, gradient, why }: PlanReport['layers'][number]): DrawnLayer {
+function drawnLayer({ layer, op, shape, result, gradient, why }: ShownPlan['layers'][number]): DrawnLayer {
   const what = `${op} ${shape.slice(1).join('×')}`;
   return { name: layer, what, format: result, gradient, why };
 }
@@ -15,7 +15,7 @@ function drawnLayer({ layer, op, shape, result, gradient, why }: PlanReport['lay
 const tooMany = (what: string): Markup => element('p', { class: 'note' }, `There are too many ${what} to draw.`);
 
 /** The layers of a plan with their formats. */
-export function layersPicture({ layers, edges }: PlanReport): Markup {
+export function layersPicture({ layers, edges }: Pick<ShownPlan, 'layers' | 'edges'>): Markup {
   const known = new Set(layers.map(({ layer }) => layer));
   const inputs = [...new Set(edges.map(({ from }) => from))].filter((name) => !known.has(name));
   const nodes = [

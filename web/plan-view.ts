@@ -1,34 +1,32 @@
 import { memoryFigure, timeFigure, workFigure } from '../src/api/run-report/bar-figures.js';
-import { figureGrid, note } from '../src/api/run-report/page.js';
-import type { PlanReport } from '../src/browser.js';
+import { figureGrid } from '../src/api/run-report/page.js';
 import { type Child, element, join, type Markup } from '../src/figures/markup.js';
 import { formatBytes } from '../src/numeric/bytes.js';
 import type { LayerTimes } from '../src/plan/layer-times.js';
+import { byId } from './page.js';
+import type { ShownPlan } from './shown-plan.js';
 
 /** A picture that may be larger than its place. */
 export const pictureRegion = (label: string, picture: Markup): Markup =>
   element('div', { class: 'graph', tabindex: 0, role: 'region', 'aria-label': label }, picture);
 
-function barsOf(report: PlanReport, times: LayerTimes): Child {
-  const { memory, fp32Memory } = report;
+function barsOf({ memory, layers }: ShownPlan, times: LayerTimes): Child {
   const figures = [
     { name: 'memory', figure: memoryFigure(memory) },
     { name: 'time-by-layer', figure: timeFigure(times) },
-    { name: 'work-by-layer', figure: workFigure(report.layers) },
+    { name: 'work-by-layer', figure: workFigure(layers) },
   ];
   return join([
     figureGrid(figures.flatMap(({ name, figure }) => (figure === undefined ? [] : [{ name, figure }]))),
-    note(`${formatBytes(memory.total)} in all; the same model in fp32 takes ${formatBytes(fp32Memory.total)}.`),
+    element('p', { class: 'note', id: 'total-memory' }, `${formatBytes(memory.total)} in all`),
   ]);
 }
 
-function castsOf({ casts }: PlanReport): Child {
-  const rows = casts
-    .filter((cast) => cast.function === 'train_step')
-    .map(({ value, from, to, bytesMoved, why }) => {
-      const cells = [value, `${from} → ${to}`, formatBytes(bytesMoved), why].map((text) => element('td', {}, text));
-      return element('tr', {}, ...cells);
-    });
+function castsOf({ casts }: ShownPlan): Child {
+  const rows = casts.map(({ value, from, to, bytesMoved, why }) => {
+    const cells = [value, `${from} → ${to}`, formatBytes(bytesMoved), why].map((text) => element('td', {}, text));
+    return element('tr', {}, ...cells);
+  });
   const heads = ['value', 'cast', 'moves', 'why'].map((text) => element('th', {}, text));
   const table = element('table', {}, element('thead', {}, element('tr', {}, ...heads)), element('tbody', {}, ...rows));
   return element(
@@ -44,14 +42,14 @@ export class PlanView {
   constructor(
     private readonly place: HTMLElement,
     private readonly figures: HTMLElement,
-    private readonly tell: (layer: PlanReport['layers'][number]) => void,
+    private readonly tell: (layer: ShownPlan['layers'][number]) => void,
   ) {}
 
-  show(report: PlanReport, picture: Markup, times: LayerTimes): void {
+  show(plan: ShownPlan, picture: Markup, times: LayerTimes): void {
     this.place.innerHTML = pictureRegion('layers', picture).markup;
-    this.figures.innerHTML = join([castsOf(report), barsOf(report, times)]).markup;
+    this.figures.innerHTML = join([castsOf(plan), barsOf(plan, times)]).markup;
     this.place.classList.remove('stale');
-    const layers = new Map(report.layers.map((layer) => [layer.layer, layer]));
+    const layers = new Map(plan.layers.map((layer) => [layer.layer, layer]));
     for (const box of this.place.querySelectorAll<SVGGElement>('.graph g')) {
       const found = layers.get(box.querySelector(':scope > text.strong')?.textContent ?? '');
       if (found === undefined) continue;
@@ -66,6 +64,11 @@ export class PlanView {
         open();
       });
     }
+  }
+
+  /** Says beside the plan's memory what the same model takes in fp32. */
+  compareWithFp32(bytes: number): void {
+    byId('total-memory').append(`; the same model in fp32 takes ${formatBytes(bytes)}.`);
   }
 
   /** The text has changed in a way that has no plan. */

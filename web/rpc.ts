@@ -39,23 +39,29 @@ export function serve(functions: Functions): void {
   });
 }
 
-/** In the page. `onEvent` is told of what the worker posts by itself. */
-export function connect<F extends Functions>(worker: Worker, onEvent: (data: unknown) => void = () => undefined): Remote<F> {
+/** In the page. The worker is opened by the first call; `onEvent` is told of what it posts by itself. */
+export function connect<F extends Functions>(open: () => Worker, onEvent: (data: unknown) => void = () => undefined): Remote<F> {
   const waiting = new Map<number, { readonly resolve: (result: unknown) => void; readonly reject: (error: Error) => void }>();
   let next = 0;
-  worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
-    const call = waiting.get(data.id);
-    if (call === undefined) return onEvent(data);
-    waiting.delete(data.id);
-    if (data.error === undefined) call.resolve(data.result);
-    else call.reject(new Error(data.error));
-  });
+  let worker: Worker | undefined;
+  const opened = (): Worker => {
+    const made = open();
+    made.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
+      const call = waiting.get(data.id);
+      if (call === undefined) return onEvent(data);
+      waiting.delete(data.id);
+      if (data.error === undefined) call.resolve(data.result);
+      else call.reject(new Error(data.error));
+    });
+    return made;
+  };
   const call =
     (name: string) =>
     (...args: readonly unknown[]): Promise<unknown> =>
       new Promise((resolve, reject) => {
         const id = next++;
         waiting.set(id, { resolve, reject });
+        worker ??= opened();
         worker.postMessage({ id, name, args } satisfies Request);
       });
   return new Proxy({}, { get: (_, name) => call(String(name)) }) as Remote<F>;

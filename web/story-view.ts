@@ -1,12 +1,12 @@
-import type { PlanReport } from '../src/browser.js';
 import { type Child, element, join } from '../src/figures/markup.js';
 import { formatType } from '../src/ir/types.js';
 import type { LanguageFunctions } from './language-worker.js';
 import { pictureRegion } from './plan-view.js';
 import type { Kernel } from './planner.js';
 import type { Remote } from './rpc.js';
+import type { ShownPlan } from './shown-plan.js';
 
-type Layer = PlanReport['layers'][number];
+type Layer = ShownPlan['layers'][number];
 type Story = NonNullable<Awaited<ReturnType<Remote<LanguageFunctions>['story']>>>;
 
 function kernelsOf(language: string, kernels: readonly Kernel[]): readonly Child[] {
@@ -58,7 +58,7 @@ export class StoryView {
   }
 
   /** There is another plan: the layer that is told of has changed, or is gone. */
-  async follow({ layers }: PlanReport): Promise<void> {
+  async follow({ layers }: ShownPlan): Promise<void> {
     const found = layers.find(({ layer }) => layer === this.open);
     if (found === undefined) this.close();
     else await this.show(found);

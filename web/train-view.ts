@@ -31,12 +31,19 @@ export class TrainView {
   private began = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `tellPictures` is told of the paths of all pictures that are kept, and of the folder that came last, if one did. */
+  private readonly ready: Promise<void>;
+
+  /**
+   * `tellPictures` is told of the paths of all pictures that are kept, and of the folder that came last, if one did. What trains begins
+   * `after` what is waited for first: it takes a processor of its own for as long as a plan.
+   */
   constructor(
     private readonly program: () => { readonly text: string; readonly settings: Readonly<Record<string, string | number>> },
     private readonly tellPictures: (paths: readonly string[], folder?: string) => Promise<void>,
+    after: Promise<void>,
   ) {
-    this.trainer = connect<TrainFunctions>(new Worker('train-worker.js', { type: 'module' }), (data) => this.take(data as RunMessage));
+    const open = (): Worker => new Worker('train-worker.js', { type: 'module' });
+    this.trainer = connect<TrainFunctions>(open, (data) => this.take(data as RunMessage));
     const say = (text: string): void => this.say(text);
     this.results = new ResultsView(this.trainer, say);
     this.predictions = new PredictView(this.trainer, say);
@@ -47,7 +54,7 @@ export class TrainView {
     onDropped((files) =>
       files.every(isPicture) && files.every(({ path }) => !path.includes('/')) ? this.predictions.show(files) : this.keep(files),
     );
-    void this.prepare();
+    this.ready = after.then(() => this.prepare());
   }
 
   private async prepare(): Promise<void> {
@@ -102,6 +109,7 @@ export class TrainView {
   /** Trains what the page shows as a new run. */
   async runAnew(): Promise<void> {
     if (this.start.disabled) throw new Error('a run is being trained: pause it, or wait for its end');
+    await this.ready;
     this.runs.value = '';
     await this.run();
   }
@@ -114,6 +122,7 @@ export class TrainView {
 
   /** Trains what the page shows, or goes on with the run that is chosen; whether it came to its end. */
   async run(): Promise<boolean> {
+    await this.ready;
     const { text, settings } = this.program();
     const backend = this.backend.value as 'webgpu' | 'reference';
     const watchGradients = byId<HTMLInputElement>('watch-gradients').checked;

@@ -1,7 +1,6 @@
 import { compileProgram } from '../compile.js';
 import { cachedCosts, keepCosts, machineOf, readCosts } from '../costs/costs.js';
 import { costsName } from '../costs/costs-name.js';
-import { measureCosts } from '../costs/measure-costs.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { type FoundOrigin, type FoundPin, isFound } from '../ir/pin.js';
 import type { PrecisionSpec, Program, RulePolicy } from '../ir/program.js';
@@ -143,6 +142,7 @@ export async function chooseByCosts(
     options.onNotice?.(`timing the kernels of ${unknown.map(({ name }) => name).join(', ')} on ${info.device ?? info.name} ...`);
     const load = loadOptions(options);
     const setup = { backend, load, seed, classes: recipe.classes, accumulate, steps: options.steps };
+    const { measureCosts } = await import('../costs/measure-costs.js');
     const { rates, kernels } = await measureCosts(
       [...unknown, ...(yardstick === undefined ? [] : [yardstick])].map(({ plan }) => plan),
       setup,

@@ -14,7 +14,6 @@ import type { BackendName } from '../plan/target.js';
 import { resolve } from '../platform/path.js';
 import type { Backend, BackendInfo } from '../runtime/backend.js';
 import { describeBackend, type SelectedBackend, selectBackend } from '../runtime/select.js';
-import { choosePlace, factsOf, openData } from '../training/data/open.js';
 import { calibratedPins, readCalibration } from './calibrated-pins.js';
 import {
   type CostOptions,
@@ -119,6 +118,7 @@ async function lowerMeasured(asked: Source, options: CompileOptions): Promise<{ 
   const lowered = lower(source);
   const { dataset } = lowered.recipe;
   if (!dataset.isUnmeasured) return { source, lowered };
+  const { choosePlace, factsOf, openData } = await import('../training/data/open.js');
   const place = await choosePlace(dataset, data, source.data?.path, source);
   const facts = await factsOf(dataset, await openData(dataset, { place, onNotice }), { known: source.data?.facts, onNotice });
   const measured = { ...source, data: { ...source.data, facts } };

@@ -2,7 +2,7 @@ import type { DatasetSpec } from '../ir/program.js';
 import { trainStep } from '../plan/facts.js';
 import type { Footprint } from '../plan/footprint.js';
 import type { Plan } from '../plan/plan.js';
-import { dataBytes, decodingThreads } from '../training/data/open.js';
+import { dataBytes, decodingThreads } from '../training/data/data-bytes.js';
 import { averageBytes, keptBytes, largestStateBytes } from '../training/states.js';
 
 /** Bytes that a process takes which trains a plan on the processor. */

@@ -3,6 +3,8 @@ import type { Backend } from './backend.js';
 
 export interface BackendEntry {
   readonly summary: string;
+  /** Whether it has a `workspace`: it is opened only then to be asked for it. */
+  readonly hasWorkspace?: true;
   readonly open: () => Promise<Backend>;
 }
 
@@ -10,6 +12,7 @@ export interface BackendEntry {
 export const BACKENDS: Readonly<Record<BackendName, BackendEntry>> = {
   cpu: {
     summary: 'C generated for the plan, compiled by the C compiler of this machine',
+    hasWorkspace: true,
     open: async () => (await import('./cpu/index.js')).createBackend(),
   },
   webgpu: {
@@ -18,6 +21,7 @@ export const BACKENDS: Readonly<Record<BackendName, BackendEntry>> = {
   },
   cuda: {
     summary: 'CUDA C++ for the tensor cores of GPUs of NVIDIA',
+    hasWorkspace: true,
     open: async () => (await import('./cuda/index.js')).createBackend(),
   },
   tensorflow: {

@@ -91,7 +91,8 @@ export async function describeBackend(name: BackendName | 'auto', options: Selec
 /** Bytes beside states and arena that the plan's backend would allocate for it here. */
 export async function workspaceOf(plan: Plan): Promise<number> {
   const { backend } = plan.target;
-  return isBackendName(backend) ? ((await (await BACKENDS[backend].open()).workspace?.(plan)) ?? 0) : 0;
+  if (!isBackendName(backend) || BACKENDS[backend].hasWorkspace === undefined) return 0;
+  return (await (await BACKENDS[backend].open()).workspace?.(plan)) ?? 0;
 }
 
 /** What every backend says about this machine, in order. */

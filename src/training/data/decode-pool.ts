@@ -1,17 +1,10 @@
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { JOBS, type JobInput, type JobName, type JobResult } from './decode-jobs.js';
 import type { WorkerReply, WorkerRequest } from './decode-worker.js';
-
-/** Beyond these a disk is busy. */
-const MOST_WORKERS = 16;
+import { defaultWorkers } from './default-workers.js';
 
 /** Jobs that a thread has at once: the next one is there when it has done the first. */
 const DEPTH = 2;
-
-export function defaultWorkers(): number {
-  return Math.max(1, Math.min(MOST_WORKERS, availableParallelism()));
-}
 
 interface Task {
   readonly name: JobName;

@@ -11,8 +11,6 @@ import { type Broken, compareClasses, divided, judge, listedOf } from './listed-
 import type { OpenOptions } from './open-options.js';
 import { decodePicture } from './picture.js';
 
-export const defaultWorkers = (): number => 0;
-
 /** Listed pictures, all decoded at once: a page has neither threads that share memory, nor a cache. Throws UserError as `openPictures`. */
 async function openFolder(spec: DatasetSpec, root: string, options: OpenOptions): Promise<Dataset> {
   const { onNotice, onProgress, signal, whole = false } = options;

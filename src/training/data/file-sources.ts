@@ -7,7 +7,6 @@ import type { DatasetSpec } from '../../ir/program.js';
 import { assertNever } from '../../ir/types.js';
 import { createHash } from '../../platform/hash.js';
 import type { Dataset, ImageSet } from './dataset.js';
-import { defaultWorkers } from './decode-pool.js';
 import { compareClasses } from './listed-pictures.js';
 import type { OpenOptions } from './open-options.js';
 import { rowsOf } from './parquet-pictures.js';
@@ -15,8 +14,6 @@ import { filesBelow } from './picture-files.js';
 import { openPictures } from './pictures.js';
 import { resizeDataset } from './resize-set.js';
 import { withValidation } from './validation.js';
-
-export { defaultWorkers };
 
 const NO_IMAGES = { images: new Uint8Array(0), labels: new Int32Array(0) };
 

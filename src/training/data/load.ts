@@ -1,7 +1,7 @@
 import { DATASETS, type DatasetName, type Split } from '../../datasets/registry.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import { isThere } from '../../files/system-error.js';
-import { assertNever, elementCount } from '../../ir/types.js';
+import { assertNever } from '../../ir/types.js';
 import { join } from '../../platform/path.js';
 import { changedFile } from './changed-file.js';
 import { compareChecksums } from './checksums.js';
@@ -11,12 +11,6 @@ import { type Form, findForm, isIn, readClasses, readForm, refuseMissing } from 
 import { md5OfFile } from './md5-of-file.js';
 import type { DatasetSource } from './source.js';
 import { datasetName, SOURCES } from './sources.js';
-
-/** Bytes that a data set takes in memory with its labels, as it is published. */
-export function datasetBytes(name: DatasetName): number {
-  const { images, image } = DATASETS[name];
-  return (images.train + images.test) * (elementCount(image) + Int32Array.BYTES_PER_ELEMENT);
-}
 
 /**
  * Whether the files of a data set that ampc generates are not there, or cannot be looked for. Its folder, once written by `fetch`, is used

@@ -1,6 +1,6 @@
 import { alikeNames } from '../../datafiles/classes.js';
 import { dataPath } from '../../datafiles/look-up.js';
-import { DATASETS, SHAPE_CLASSES, type Split } from '../../datasets/registry.js';
+import { SHAPE_CLASSES, type Split } from '../../datasets/registry.js';
 import type { DataFacts, DataSource, Statistics } from '../../datasets/source.js';
 import type { Source } from '../../diagnostics/diagnostic.js';
 import { given } from '../../given.js';
@@ -9,9 +9,8 @@ import { elementCount } from '../../ir/types.js';
 import { resolve } from '../../platform/path.js';
 import { type Dataset, forEachImage, type ImageSet } from './dataset.js';
 import { drawnShapes } from './drawn-shapes.js';
-import { defaultWorkers, openFiles } from './file-sources.js';
-import { heldBytes } from './held-bytes.js';
-import { chooseDataFolder, datasetBytes, loadClasses, loadDataset, loadSplit } from './load.js';
+import { openFiles } from './file-sources.js';
+import { chooseDataFolder, loadClasses, loadDataset, loadSplit } from './load.js';
 import type { OpenOptions } from './open-options.js';
 import { resizeDataset, resizeSet } from './resize-set.js';
 import type { ShapesOptions } from './shapes.js';
@@ -77,30 +76,6 @@ export async function openClasses(spec: DatasetSpec, options: OpenOptions): Prom
   if (spec.source.kind === 'known') return loadClasses(spec.source.name, options.place);
   if (spec.source.kind === 'drawn') return SHAPE_CLASSES;
   return (await openData(spec, options)).classes;
-}
-
-/**
- * Bytes of memory that a data set takes: of pictures, and of what is brought to another size, those that are soon needed. How large the
- * images of files of arrays are before that nobody knows yet.
- */
-export function dataBytes({ source, size, image, images }: DatasetSpec): number {
-  const { train = 0, test = 0 } = source.kind === 'known' ? DATASETS[source.name].images : (images ?? {});
-  const held = heldBytes(train, elementCount(image)) + heldBytes(test, elementCount(image));
-  if ('channels' in source) return held;
-  const resized = size === undefined ? 0 : held;
-  switch (source.kind) {
-    case 'known':
-      return resized + datasetBytes(source.name);
-    case 'drawn':
-      return resized + (train + test) * source.side ** 2 * 3;
-    default:
-      return size === undefined ? (train + test) * elementCount(image) : held;
-  }
-}
-
-/** Threads that decode pictures of the data set while it is trained on: none where its pixels are read as they are. */
-export function decodingThreads({ source }: DatasetSpec): number {
-  return 'channels' in source ? defaultWorkers() : 0;
 }
 
 /** So many images take so long to measure that somebody should know. */
