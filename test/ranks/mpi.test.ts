@@ -115,8 +115,8 @@ describe('ampc train on several ranks of MPI', function () {
       let step = 0;
       for (const [target, signal, expected] of SIGNALS[name as keyof typeof SIGNALS]) {
         const stopped = start(launcher, 2, args(run, ...ENDLESS, ...(step > 0 ? ['--resume'] : [])));
-        // A line an epoch and no more: while the launcher of Open MPI ends its ranks it reads nothing, and one that fills its pipe cannot end.
-        await stopped.waitFor(/^epoch \d+  loss/m);
+        // A line an epoch and no more: while Open MPI's launcher ends its ranks it reads nothing, and one that fills its pipe cannot end.
+        await stopped.waitFor(/^epoch \d+ {2}loss/m);
         if (target === 'launcher') stopped.kill(signal);
         else process.kill(ranksOf(stopped.pid).at(-1)!, signal);
         const { code, stdout, stderr } = await stopped.result;
