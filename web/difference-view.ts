@@ -1,7 +1,7 @@
 import type { PlanDiff } from '../src/browser.js';
 import { type Child, element, join, type Markup } from '../src/figures/markup.js';
 import { formatBytes } from '../src/numeric/bytes.js';
-import { pictureRegion } from './plan-view.js';
+import { pictureRegion } from './plan-pictures.js';
 
 /** Of each kind of change as many are listed, and of more the number is given. */
 const MOST = 30;

@@ -3,7 +3,7 @@ import { curveFigures } from '../src/api/run-report/curve-figures.js';
 import { note, sectionMarkup } from '../src/api/run-report/page.js';
 import { comparisonSection, curvesSection, summarySection } from '../src/api/run-report/results-sections.js';
 import { element, join } from '../src/figures/markup.js';
-import { byId, useReportStyle } from './page.js';
+import { byId } from './page.js';
 import { ask, RunFeed } from './run-feed.js';
 
 /** Between two questions: while a run that is shown goes on, while none does, and where nobody answers, once, twice, …. */
@@ -12,8 +12,6 @@ const AT_REST_MS = 5000;
 const SILENT_MS: readonly number[] = [2000, 5000, 15_000, 60_000];
 
 const FINDINGS_SHOWN = 8;
-
-useReportStyle();
 
 interface Runs {
   readonly dir: string;

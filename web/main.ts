@@ -5,7 +5,7 @@ import { createEditor } from './editor.js';
 import { EXAMPLES } from './examples.js';
 import { GuideView } from './guide-view.js';
 import type { LanguageFunctions } from './language-worker.js';
-import { byId, useReportStyle } from './page.js';
+import { byId } from './page.js';
 import { pictureProgram } from './picture-program.js';
 import { PlanView } from './plan-view.js';
 import { connect } from './rpc.js';
@@ -15,8 +15,6 @@ import { StoryView } from './story-view.js';
 import { TrainView } from './train-view.js';
 
 const PAUSE_MS = 200;
-
-useReportStyle();
 
 const language = connect<LanguageFunctions>(() => languageWorker);
 const status = byId('plan-status');

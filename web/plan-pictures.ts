@@ -14,6 +14,10 @@ function drawnLayer({ layer, op, shape, result, gradient, why }: ShownPlan['laye
 
 const tooMany = (what: string): Markup => element('p', { class: 'note' }, `There are too many ${what} to draw.`);
 
+/** A picture that may be larger than its place. */
+export const pictureRegion = (label: string, picture: Markup): Markup =>
+  element('div', { class: 'graph', tabindex: 0, role: 'region', 'aria-label': label }, picture);
+
 /** The layers of a plan with their formats. */
 export function layersPicture({ layers, edges }: Pick<ShownPlan, 'layers' | 'edges'>): Markup {
   const known = new Set(layers.map(({ layer }) => layer));

@@ -4,11 +4,8 @@ import { type Child, element, join, type Markup } from '../src/figures/markup.js
 import { formatBytes } from '../src/numeric/bytes.js';
 import type { LayerTimes } from '../src/plan/layer-times.js';
 import { byId } from './page.js';
+import { pictureRegion } from './plan-pictures.js';
 import type { ShownPlan } from './shown-plan.js';
-
-/** A picture that may be larger than its place. */
-export const pictureRegion = (label: string, picture: Markup): Markup =>
-  element('div', { class: 'graph', tabindex: 0, role: 'region', 'aria-label': label }, picture);
 
 function barsOf({ memory, layers }: ShownPlan, times: LayerTimes): Child {
   const figures = [

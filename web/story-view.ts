@@ -1,7 +1,7 @@
 import { type Child, element, join } from '../src/figures/markup.js';
 import { formatType } from '../src/ir/types.js';
 import type { LanguageFunctions } from './language-worker.js';
-import { pictureRegion } from './plan-view.js';
+import { pictureRegion } from './plan-pictures.js';
 import type { Kernel } from './planner.js';
 import type { Remote } from './rpc.js';
 import type { ShownPlan } from './shown-plan.js';

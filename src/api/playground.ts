@@ -24,9 +24,20 @@ async function programOf(target: string): Promise<string> {
   return (await isFolder(target)) ? (await openRun(target)).source.text : (await readSource(target)).text;
 }
 
-/** The page with a program in it, in the form of JSON that no text can leave. */
+const FIRST_PLAN = /(<div id="plan">)[\s\S]*(<\/div><!-- plan -->)/;
+
+/** The page with the picture of the plan that it opens with. Throws an Error where the page has no place for it. */
+export function withFirstPlan(page: string, picture: string): string {
+  if (!FIRST_PLAN.test(page)) throw new Error('the page of the playground has no place for a plan');
+  return page.replace(FIRST_PLAN, (_, begin: string, end: string) => `${begin}${picture}${end}`);
+}
+
+/** The page with another program in it, in the form of JSON that no text can leave. */
 function pageWith(page: string, text: string): string {
-  return page.replace('id="given"></script>', () => `id="given">${JSON.stringify(text).replaceAll('<', '\\u003c')}</script>`);
+  return withFirstPlan(page, '').replace(
+    'id="given"></script>',
+    () => `id="given">${JSON.stringify(text).replaceAll('<', '\\u003c')}</script>`,
+  );
 }
 
 /**

@@ -9,6 +9,7 @@ import { evaluate, type Playground, predict, servePlayground, train } from '../.
 import { formatPercent } from '../../src/numeric/readable.js';
 import { encodePng } from '../../src/training/data/picture.js';
 import { readSafetensors } from '../../src/training/safetensors.js';
+import { FIRST_PROGRAM } from '../../web/first-program.js';
 import { pictureProgram } from '../../web/picture-program.js';
 import { chromiumWithF16, findChromium } from '../support/chromium.js';
 import { skip } from '../support/skip.js';
@@ -29,7 +30,9 @@ precision { compute fp16 }
 train { loss cross_entropy  optimizer adam(lr: 1e-3)  batch 8  epochs 1  seed 7 }
 `;
 
-const BACKWARD = readFileSync(new URL('../../examples/precision/backward.amp', import.meta.url), 'utf8');
+const exampleOf = (name: string): string => readFileSync(new URL(`../../examples/precision/${name}.amp`, import.meta.url), 'utf8');
+const BACKWARD = exampleOf('backward').replace('dataset shapes {', 'dataset shapes(images: 400) {');
+const UNDERFLOW = exampleOf('underflow').replace('dataset shapes {', 'dataset shapes(images: 500) {').replace('epochs 8', 'epochs 1');
 
 /** An expression: what of a page is laid out wrongly. */
 const FAULTS_OF_LAYOUT = readFileSync(new URL('../figures/faults-of-layout.js', import.meta.url), 'utf8');
@@ -119,6 +122,27 @@ describe('the playground', () => {
       figures.map((title) => title.split(' ')[0]),
       ['Memory', 'Time', 'Multiplications'],
     );
+  });
+
+  it('shows the plan that it opens with before any script has run, as the worker draws it, and of a program that was given none', async () => {
+    const opened = await servePlayground(undefined, { folder: work.path('playground') });
+    try {
+      const still = await browser!.newPage({ javaScriptEnabled: false });
+      await still.goto(opened.url);
+      assert.match((await still.textContent('#plan'))!, /conv1[\s\S]*head/);
+      assert.deepEqual(await still.evaluate(FAULTS_OF_LAYOUT), []);
+      await still.close();
+      const drawn = await page.evaluate<string>(`new Promise((resolve) => {
+        const worker = new Worker('language-worker.js', { type: 'module' });
+        worker.onmessage = ({ data }) => (worker.terminate(), resolve(data.result.picture.markup));
+        worker.postMessage({ id: 0, name: 'plan', args: [${JSON.stringify(FIRST_PROGRAM)}, {}] });
+      })`);
+      const text = await (await fetch(opened.url)).text();
+      assert.ok(text.includes(drawn), 'the picture in the page is another');
+      assert.match(await (await fetch(playground!.url)).text(), /<div id="plan"><\/div>/);
+    } finally {
+      await opened.close();
+    }
   });
 
   it('is reached by keyboard: every control, the editor, the layers', async () => {
@@ -278,7 +302,7 @@ describe('the playground', () => {
 
   it('tells the story of an overflow backward to its end: one step lost, seen in the gradients, begun lower, none lost', async () => {
     await replanned(page, async () => void (await page.selectOption('#example', 'an overflow backward')));
-    await rewritten(page, BACKWARD.replace('dataset shapes {', 'dataset shapes(images: 400) {'));
+    await rewritten(page, BACKWARD);
     const step = guided(page);
     const scaling = async () => (await page.locator('#facts b').allTextContents()).slice(2, 4);
     await step('Train it');
@@ -294,6 +318,35 @@ describe('the playground', () => {
     await trained(page);
     assert.deepEqual(await scaling(), ['32768', '0']);
     await page.locator('#guide li .done').nth(3).waitFor();
+    assert.deepEqual(await page.evaluate(FAULTS_OF_LAYOUT), []);
+  });
+
+  it('tells the story of gradients that underflow: warned of, trained as if all were well, most lost, and none with a loss scale', async () => {
+    await replanned(page, async () => void (await page.selectOption('#example', 'gradients that underflow')));
+    await rewritten(page, UNDERFLOW);
+    const step = guided(page);
+    const scaling = async () => (await page.locator('#facts b').allTextContents()).slice(2, 4);
+    /** Percent of the gradients of conv1 that become 0. */
+    const lost = async (): Promise<number> => {
+      const texts = await page.locator('#gradients-result text').allTextContents();
+      const says = texts.find((text, index) => texts.slice(0, index).includes('conv1') && / lost$/.test(text));
+      return says === 'none lost' ? 0 : Number.parseFloat(says!);
+    };
+    await replanned(page, () => step('Without a loss scale'));
+    await page.waitForSelector('.cm-lintRange-warning, .cm-lint-marker-warning');
+    await step('Train it');
+    await trained(page);
+    assert.deepEqual(await scaling(), ['1', '0'], 'nothing overflows');
+    await step('Gradients');
+    await page.locator('#gradients-result').getByText('At loss scale 1,').waitFor();
+    const unscaled = await lost();
+    await replanned(page, () => step('With a loss scale'));
+    await step('Train again');
+    await page.locator('#gradients-result').getByText('At loss scale 65,536').waitFor();
+    const scaled = await lost();
+    assert.ok(unscaled > 50 && scaled < 1, `${unscaled} % lost, and with a loss scale ${scaled}`);
+    assert.deepEqual(await scaling(), ['65536', '0']);
+    await page.locator('#guide li .done').nth(4).waitFor();
     assert.deepEqual(await page.evaluate(FAULTS_OF_LAYOUT), []);
     await page.selectOption('#example', 'the file that was given');
     await page.waitForSelector('#guide', { state: 'hidden' });
