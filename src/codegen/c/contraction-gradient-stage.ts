@@ -11,8 +11,19 @@ function ofImages(load: (kind: string, image: Code) => Code, [first, second] = [
   return (kind, half) => (half === 0 ? load(kind, first!) : emit`second == NULL ? (vh){0} : ${load(kind, second!)}`);
 }
 
-/** C function that brings the channels of `count` blocks of one image (or a pair) into blocks with zeros around them. */
-export function emitStageBlocks(name: OwnName, dtype: ComputeType, compute: Compute, g: WeightGradient, lanes: number): Code {
+/**
+ * C that asks for what lies `ahead` elements behind, in the image that is staged next: pieces of a few channels each, at distances at which
+ * no processor fetches ahead by itself. 0: nothing.
+ */
+function prefetch(ahead: number, ...images: readonly string[]): Code {
+  return ahead === 0 ? emit`` : joined(images.map((image) => emit`        __builtin_prefetch(${image} + from + ${ahead});\n`));
+}
+
+/**
+ * C function that brings the channels of `count` blocks of one image (or a pair) into blocks with zeros around them. `ahead`: elements from
+ * there to the image that is staged next, if it is to be fetched.
+ */
+export function emitStageBlocks(name: OwnName, dtype: ComputeType, compute: Compute, g: WeightGradient, lanes: number, ahead = 0): Code {
   const { type, store, stage } = STAGED[compute];
   const size = g.stagedHeight * g.stagedWidth * lanes;
   const rowSize = g.stagedWidth * lanes;
@@ -47,7 +58,7 @@ ${sides}    }
       for (int64_t block = 0; block < count; block++) {
         const int64_t from = (row * ${g.width} + column) * ${g.groups * g.channels} + block * LANES;
         ${type} *to = staged + block * ${size} + ((row + ${g.haloTop}) * ${g.stagedWidth} + column + ${g.haloLeft}) * LANES;
-        ${value}
+${prefetch(ahead, 'first')}        ${value}
       }
     }
   }
@@ -79,7 +90,7 @@ ${behind}  }
 
 /**
  * C function that brings `width` vectors of dy's channels, from `n` on, of one image (or a pair) side by side: `rows` and `columns` of
- * them, zeros behind those that are there.
+ * them, zeros behind those that are there. `ahead` as in `emitStageBlocks`.
  */
 export function emitStageDy(
   name: OwnName,
@@ -89,6 +100,7 @@ export function emitStageDy(
   width: number,
   lanes: number,
   [rows, columns]: Pair = [g.outHeight, g.outWidth],
+  ahead = 0,
 ): Code {
   const { type, store, stage } = STAGED[compute];
   const value = store('to', stage(dtype, ofImages(dyLoad(g, lanes))));
@@ -102,7 +114,7 @@ export function emitStageDy(
   const belowAll = zeros(emit`${g.outHeight * columns * width * lanes}`, below, '  ');
   return emit`${head('static void', name, parameters)}
   (void)second;
-  ${forVectors([g.outHeight, g.outWidth], g, width, to, emit`        ${value}\n`, rightOf)}${belowAll}}
+  ${forVectors([g.outHeight, g.outWidth], g, width, to, emit`${prefetch(ahead, 'first')}        ${value}\n`, rightOf)}${belowAll}}
 `;
 }
 
@@ -117,6 +129,7 @@ export function emitStagePooledDy(
   g: WeightGradient,
   width: number,
   lanes: number,
+  ahead = 0,
 ): Code {
   const { type, vector, depth, store, stage, stageIndex, where } = STAGED[compute];
   const [windowRows, windowColumns] = [g.outHeight / 2, g.outWidth / 2];
@@ -132,6 +145,6 @@ export function emitStagePooledDy(
   const unused = depth === 1 ? '  (void)second, (void)which2;\n' : '';
   const gradients = `const ${cType(dtype)} *first, const ${cType(dtype)} *second`;
   return emit`${head('static void', name, emit`${gradients}, const uint8_t *which, const uint8_t *which2, ${type} *staged, int64_t n`)}
-${unused}  ${forVectors([windowRows, windowColumns], g, width, to, emit`        ${value}\n${corners}`)}}
+${unused}  ${forVectors([windowRows, windowColumns], g, width, to, emit`${prefetch(ahead, 'first', 'which')}        ${value}\n${corners}`)}}
 `;
 }

@@ -52,9 +52,10 @@ export function emitWinogradGradient(context: KernelContext, gradient: WeightGra
   const dyChannels = part.tilesPerSlice * tile.vectors * lanes;
   const run = blocks % part.blocksPerSlice === 0 ? xChannels : lanes;
   const block = Math.min(GRADIENT_TILES, part.perChunk * perImage);
+  // From one point to the next: what the products of a point read lies together.
   const [xPitch, dyPitch, sumPitch] = [
-    allPoints * xChannels + CACHE_LINE,
-    allPoints * dyChannels + CACHE_LINE,
+    block * xChannels + CACHE_LINE,
+    block * dyChannels + CACHE_LINE,
     xChannels * dyChannels + CACHE_LINE,
   ];
   const blockSize = g.stagedHeight * g.stagedWidth * lanes;
@@ -62,8 +63,8 @@ export function emitWinogradGradient(context: KernelContext, gradient: WeightGra
   const parts = [
     ['x', part.blocksPerSlice * blockSize],
     ['dys', part.tilesPerSlice * dyRows * dyColumns * tile.vectors * lanes],
-    ['v', block * xPitch],
-    ['d', block * dyPitch],
+    ['v', allPoints * xPitch],
+    ['d', allPoints * dyPitch],
     ['sums', allPoints * sumPitch],
   ] as const;
   let bytes = 0;
@@ -77,7 +78,7 @@ export function emitWinogradGradient(context: KernelContext, gradient: WeightGra
   const partial = context.workspace(part.chunks * rows * g.n * 4);
   const depths = sizes(run, tile.depth);
   const widths = sizes(vectors, tile.vectors);
-  const loop = { columns: 1, xRow: 0, xColumn: 0, xImage: xPitch, dyRow: 0, dyColumn: 0, dyImage: dyPitch, pitch: dyChannels };
+  const loop = { columns: 1, xRow: 0, xColumn: 0, xImage: xChannels, dyRow: 0, dyColumn: 0, dyImage: dyChannels, pitch: dyChannels };
   const placed = context.isMember(g.dy) ? context.node(g.dy) : undefined;
   const [source, dy] = [context.pointer(g.source), context.pointer(placed === undefined ? g.dy : placed.inputs[0]!)];
   const [xSize, dySize] = [g.height * g.width * g.channels, (placed === undefined ? positions : positions / 4) * g.n];
@@ -98,8 +99,8 @@ export function emitWinogradGradient(context: KernelContext, gradient: WeightGra
       : emit`m += m % ${fixed(run)} + ${tile.depth} <= ${run} ? ${tile.depth} : ${depths.at(-1)!}`;
   const stageDy = (width: number) =>
     placed === undefined
-      ? emitStageDy(name.and(`_stage_dy${width}`), dyType, 'f32', g, width, lanes, [dyRows, dyColumns])
-      : emitStagePooledDy(name.and(`_stage_dy${width}`), dyType, 'f32', g, width, lanes);
+      ? emitStageDy(name.and(`_stage_dy${width}`), dyType, 'f32', g, width, lanes, [dyRows, dyColumns], dySize)
+      : emitStagePooledDy(name.and(`_stage_dy${width}`), dyType, 'f32', g, width, lanes, dySize);
   const slices = part.blockSlices * part.channelSlices;
   const line = (text: string) => name.and(`_${text}_line`);
   const sandwich = (text: string, matrix: Matrix, load: Code, store: Code) =>
@@ -108,21 +109,21 @@ export function emitWinogradGradient(context: KernelContext, gradient: WeightGra
     'x',
     filter.input,
     emit`(row * ${g.stagedWidth} + column) * LANES`,
-    emit`(row * ${points} + column) * ${xChannels}`,
+    emit`(row * ${points} + column) * ${xPitch}`,
   );
   const transformDy = (width: number) =>
-    sandwich('dy', filter.weight, emit`(row * ${dyColumns} + column) * ${width * lanes}`, emit`(row * ${points} + column) * ${dyChannels}`);
+    sandwich('dy', filter.weight, emit`(row * ${dyColumns} + column) * ${width * lanes}`, emit`(row * ${points} + column) * ${dyPitch}`);
   const sums = sandwich('sum', filter.output, emit`(row * ${points} + column) * ${sumPitch}`, emit`(row * ${TAPS} + column) * tap`);
   const range = 'int64_t count, int first, int64_t channels, int64_t t0, int64_t t1';
   const xAt = emit`x + b * ${blockSize} + (row * ${g.stagedWidth} + column) * LANES`;
-  const takeX = emit`${called(name.and('_x'), xAt, emit`v + count * ${xPitch} + b * LANES`)};`;
+  const takeX = emit`${called(name.and('_x'), xAt, emit`v + count * ${xChannels} + b * LANES`)};`;
   const dyAt = emit`${dy} + image * ${dySize}`;
   const takeDy = (width: number) => {
     const from = emit`dyt + (row * ${dyColumns} + column) * ${width * lanes} + n`;
     return emit`for (int64_t n = 0; n < ${width * lanes}; n += LANES) ${called(name.and(`_dy${width}`), emit`${from}, to + n`)};`;
   };
   const takeSums = called(name.and('_sums'), emit`sums + m * ${dyChannels} + n`, emit`dw + m * ${g.n} + n, ${g.channels * g.n}`);
-  const code = emit`${emitStageBlocks(name.and('_stage'), xType, 'f32', g, lanes)}
+  const code = emit`${emitStageBlocks(name.and('_stage'), xType, 'f32', g, lanes, xSize)}
 ${joined(widths.map(stageDy), '\n')}
 ${emitProduct(line('x'), filter.input)}
 ${head('static void', name.and('_x'), 'const float *from, float *to')}
@@ -145,7 +146,7 @@ ${joined(
 ${head('static void', name.and('_multiply'), emit`const float *v, const float *d, float *sums, ${range}`)}
   for (int64_t point = 0; point < ${allPoints}; point++) {
     for (int64_t t = t0; t < t1; t++) {
-      const float *xs = v + point * ${xChannels}, *ds = d + point * ${dyChannels} + (t - t0) * ${tile.vectors * lanes};
+      const float *xs = v + point * ${xPitch}, *ds = d + point * ${dyPitch} + (t - t0) * ${tile.vectors * lanes};
       for (int64_t m = 0; m < channels; ${step}) {
         float *to = sums + point * ${sumPitch} + m * ${dyChannels} + (t - t0) * ${tile.vectors * lanes};
         ${byWidth(multiply)}
@@ -178,7 +179,7 @@ ${head('static void', name, 'void *const *p, int64_t task')}
       for (int64_t b = 0; b < b1 - b0; b++) ${takeX}
       for (int64_t t = t0; t < t1; t++) {
         const float *dyt = dys + (t - t0) * ${dyRows * dyColumns * tile.vectors * lanes};
-        float *to = d + count * ${dyPitch} + (t - t0) * ${tile.vectors * lanes};
+        float *to = d + count * ${dyChannels} + (t - t0) * ${tile.vectors * lanes};
         ${byWidth(takeDy)}
       }
       if (++count == ${block} || (image == end - 1 && at == ${perImage - 1})) {

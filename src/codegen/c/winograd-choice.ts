@@ -12,7 +12,7 @@ export const RESULT_TILES = 48;
 /** Tiles of gradients whose transforms are kept at once: each sum is loaded and stored once for all of them. */
 export const GRADIENT_TILES = 64;
 /** Bytes of sums that one task of a weight's gradient adds to, for block after block. */
-export const GRADIENT_SLICE = 640 * 1024;
+export const GRADIENT_SLICE = 1300 * 1024;
 /** Channels of a slice that a tile of such sums is chosen for. */
 export const GRADIENT_RUN = 64;
 
