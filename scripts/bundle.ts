@@ -1,12 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import { leanChevrotain } from './lean-chevrotain.js';
 import { withoutUnread } from './unread-declarations.js';
 
-/** In a browser `X.browser.ts` stands for `X.ts` beside it, and ops are without what only their documentation and tests read. */
+const PACKAGE = fileURLToPath(new URL('../package.json', import.meta.url));
+
+/**
+ * In a browser `X.browser.ts` stands for `X.ts` beside it, ops are without what only their documentation and tests read, and of the
+ * package its version alone is known.
+ */
 const ofBrowsers: Plugin = {
   name: 'of-browsers',
   setup(bundle) {
+    bundle.onLoad({ filter: /\/package\.json$/ }, ({ path }) => {
+      const { version } = JSON.parse(readFileSync(path, 'utf8')) as { readonly version: string };
+      return path === PACKAGE ? { contents: JSON.stringify({ version }), loader: 'json' } : undefined;
+    });
     bundle.onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
       const twin = path.replace(/\.ts$/, '.browser.ts');
       if (existsSync(twin)) return { contents: readFileSync(twin, 'utf8'), loader: 'ts' };
