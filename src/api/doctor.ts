@@ -4,6 +4,8 @@ import { userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import { fileReason } from '../files/reason.js';
 import { isThere } from '../files/system-error.js';
+import { given } from '../given.js';
+import { describeBackend } from '../runtime/select.js';
 import { type Diagnosis, diagnoseRun } from '../training/diagnose.js';
 import type { BrokenState } from '../training/diagnose-numbers.js';
 import { eventLines } from '../training/metrics-file.js';
@@ -29,6 +31,13 @@ async function brokenStates(run: string, file: string): Promise<readonly BrokenS
   });
 }
 
+/** What is known of the self-check of the device here. No other backend is asked: some take seconds to start. */
+async function selfCheckOf(backend: Diagnosis['backend']): Promise<string | undefined> {
+  if (backend !== 'cuda') return undefined;
+  const { info } = await describeBackend(backend);
+  return info.details?.['self-check'] ?? `not known: ${info.reason ?? 'cuda cannot run here'}`;
+}
+
 /**
  * What happened in a run: skipped steps, the loss scale over time, and what to change. Throws UserError AMP7205 when the folder holds no
  * run, AMP7201 when a file of it is damaged.
@@ -39,5 +48,7 @@ export async function diagnose(run: string): Promise<Diagnosis> {
   parseSavedPlan({ text: plan, path: planPath });
   const states: BrokenState[] = [];
   for (const file of [RUN_FILES.checkpoint, RUN_FILES.last, RUN_FILES.best]) states.push(...(await brokenStates(run, file)));
-  return withSavedPlan(planPath, () => diagnoseRun(eventLines(metrics), plan, { planPath, states }));
+  const found = await withSavedPlan(planPath, () => diagnoseRun(eventLines(metrics), plan, { planPath, states }));
+  const selfCheck = await selfCheckOf(found.backend);
+  return { ...found, ...given({ selfCheck }) };
 }

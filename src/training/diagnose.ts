@@ -34,6 +34,8 @@ export interface Diagnosis {
   readonly warnings: readonly Pick<WarningEvent, 'step' | 'message' | 'why' | 'fix'>[];
   /** What the run's checkpoint and weights hold that is not finite. */
   readonly states: readonly BrokenState[];
+  /** What is known of the self-check of this machine's device, of a backend that has one. */
+  readonly selfCheck?: string;
   readonly findings: readonly Finding[];
 }
 

@@ -54,6 +54,14 @@ describe('ampc on a GPU of NVIDIA, through a driver that stands for its own', fu
     const scored = await run(['eval', whole, '--backend', 'cuda', '--data', work.data, '--json']);
     assert.equal(scored.code, 0, scored.stderr);
     assert.match(scored.stdout, /"accuracy":/);
+    const cache = work.path('no-check-yet');
+    for (const [config, says] of [
+      ['', /^self-check of the device here: not run yet/m],
+      ['none', /^self-check of the device here: not known: .*finds no device/m],
+    ] as const) {
+      const told = await fake.within({ AMPC_FAKE_CUDA: config, AMPC_CACHE: cache }, () => ampc('doctor', whole));
+      assert.match(told.stdout, says, told.stderr);
+    }
   });
 
   const jsonOf = async (args: readonly string[], backend: string) => {

@@ -55,11 +55,12 @@ function printLines(lines: readonly string[], output: Output): void {
 }
 
 function printDiagnosis(found: Diagnosis, output: Output): void {
-  const { model, precision, backend, steps, skipped, finished, epochs, keep, warnings, findings } = found;
+  const { model, precision, backend, steps, skipped, finished, epochs, keep, warnings, selfCheck, findings } = found;
   output.line(
     `${output.style('bold', model)}: ${precision} on ${backend}, ${formatCount(steps)} steps, ${finished ? 'finished' : 'not finished'}`,
   );
   output.line(`${formatCount(skipped)} skipped ${skipped === 1 ? 'step' : 'steps'}`);
+  if (selfCheck !== undefined) output.line(`self-check of the device here: ${selfCheck}`);
   printScale(found, output);
   printOverflows(found, output);
   if (epochs.length > 0) {
