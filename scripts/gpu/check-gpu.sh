@@ -14,10 +14,12 @@ unpack() {
 if [ ! -e "$to/unpacked" ]; then
   mkdir -p "$to"
   unpack "$here/ampc-gpu.tar.xz" "$to"
-  if [ -e "$here/cifar10.tar.xz" ]; then
-    mkdir -p "$to/data"
-    unpack "$here/cifar10.tar.xz" "$to/data"
-  fi
+  for piece in "$here"/cifar10-*.tar.xz; do
+    if [ -e "$piece" ]; then
+      mkdir -p "$to/data"
+      unpack "$piece" "$to/data"
+    fi
+  done
   : >"$to/unpacked"
 fi
 

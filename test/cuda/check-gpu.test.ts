@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { layOut } from '../../scripts/bundle-gpu.js';
+import { layOut, piecesOf } from '../../scripts/bundle-gpu.js';
 import { reportOf } from '../../scripts/gpu/report.js';
 import { parseSettings } from '../../scripts/gpu/settings.js';
 import { findProgram } from '../../src/runtime/program.js';
@@ -82,6 +82,16 @@ describe('scripts/check-gpu.mjs', function () {
     assert.match(report, /ResNet-18, 128: .* \| - \| not measured \|/);
     assert.match(report, /CIFAR-10 to 94\.00 % under 2\.6 s \| 94\.10 % in 2\.50 s, mean of 2 \| met \|/);
     assert.match(report, /\| ampc webgpu \| there is no adapter \|/);
+  });
+
+  it('is carried with the data in pieces that each fit', () => {
+    const file = (name: string, bytes: number) => ({ name, bytes });
+    assert.deepEqual(piecesOf([file('names', 1), file('a', 30), file('b', 30), file('c', 30), file('d', 90), file('e', 5)], 65), [
+      ['names', 'a', 'b'],
+      ['c'],
+      ['d'],
+      ['e'],
+    ]);
   });
 
   it('says what is wrong with its arguments', () => {
