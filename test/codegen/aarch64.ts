@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
   if (!give(&result, sizeof result) || !give(outputs, output_bytes)) return 5;
   if (!give(ctx->states, STATES_BYTES) || !give(ctx->arena, ARENA_BYTES)) return 5;
   ampc_destroy(ctx);
-  free_block(inputs);
+  free_block(inputs, input_bytes + 64);
   free(outputs);
   return fflush(stdout) == 0 ? 0 : 5;
 }

@@ -16,10 +16,10 @@ EXPORT void ampc_destroy(ampc_context *ctx) {
   condition_destroy(&ctx->wake);
   mutex_destroy(&ctx->mutex);
   free(ctx->threads);
-  if (!ctx->borrows_states) free_block(ctx->states);
-  if (!ctx->borrows_arena) free_block(ctx->arena);
-  free_block(ctx->own_scratch);
-  free_block(ctx);
+  if (!ctx->borrows_states) free_block(ctx->states, STATES_BYTES);
+  if (!ctx->borrows_arena) free_block(ctx->arena, ARENA_BYTES);
+  free_block(ctx->own_scratch, ctx->own_whole);
+  free_block(ctx, sizeof(ampc_context));
 }
 
 /*
@@ -38,7 +38,8 @@ EXPORT ampc_context *ampc_create(int threads, int64_t scratch, const ampc_contex
   ctx->arena = ctx->borrows_arena ? beside->arena : allocate_block(ARENA_BYTES);
   ctx->arena_bytes = ARENA_BYTES;
   ctx->own_bytes = scratch;
-  ctx->own_scratch = allocate_block((size_t)scratch * (size_t)(threads > 1 ? threads : 1));
+  ctx->own_whole = (size_t)scratch * (size_t)(threads > 1 ? threads : 1);
+  ctx->own_scratch = allocate_block(ctx->own_whole);
   ctx->threads = calloc((size_t)(threads > 1 ? threads : 1), sizeof(thread_handle));
   if (ctx->states == NULL || ctx->arena == NULL || ctx->own_scratch == NULL || ctx->threads == NULL) {
     ampc_destroy(ctx);

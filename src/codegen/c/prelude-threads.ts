@@ -59,6 +59,8 @@ typedef struct ampc_context {
   /* Scratch of its own, own_bytes for each thread; what needs more borrows a part of the arena that is free. */
   char *own_scratch;
   int64_t own_bytes;
+  /* Of all threads together. */
+  size_t own_whole;
   _Atomic int started;
   int workers;
   thread_handle *threads;
