@@ -72,6 +72,27 @@ describe('emitC', () => {
     assert.deepEqual(runs, ['k_conv2d_1_launch', 'k_conv2d_2_launch', 'k_conv2d_2_launch']);
   });
 
+  it('asks ahead for the rows that a depthwise convolution and its sums read and write, not for what its task has just made', () => {
+    const text = `
+      model Net(image: [32, 32, 3]) -> [10] {
+        image |> conv2d(32, kernel: 1) as expand |> batch_norm as norm |> relu6 |> depthwise_conv2d(3, padding: 1) as deep
+          |> batch_norm as last |> global_avg_pool |> linear(10)
+      }
+      precision { compute fp32 }
+      train { batch 8 }`;
+    const plan = compileProgram(lowerProgram({ path: 'net.amp', text }), CPU);
+    const source = emitC(plan, TARGET).text;
+    const asked = (name: string) => {
+      const [code] = new RegExp(`^static (?:inline )?void k_${name}\\([^]*?^}$`, 'm').exec(source)!;
+      return code.match(/__builtin_prefetch/g)?.length ?? 0;
+    };
+    const forward = ['stage', 'finish8', 'sums'].map((part) => asked(`deep_${part}`));
+    assert.deepEqual(forward, [1, 1, 0]);
+    // What relu6 masks, beside the result; and what the norm's sums read, in four vectors side by side and in one.
+    const backward = ['stage', 'finish8', 'sums'].map((part) => asked(`deep_input_grad_${part}`));
+    assert.deepEqual(backward, [1, 2, 5]);
+  });
+
   it('is the same text every time', () => {
     assert.equal(emitC(planOf(twins()), TARGET).text, emitC(planOf(twins()), TARGET).text);
   });

@@ -2,6 +2,7 @@ import type { ValueId } from '../../ir/types.js';
 import { isComputeType } from '../../numeric/formats.js';
 import { isOfKind, opDefinition } from '../../ops/index.js';
 import { type Code, emit, fixed, joined } from '../code.js';
+import { askFor, metWithResult } from './ask-ahead.js';
 import type { Convolution } from './contraction-geometry.js';
 import { Locals, type Position } from './expression.js';
 import type { KernelContext } from './kernel.js';
@@ -51,20 +52,22 @@ function laneLine(context: KernelContext, c: Convolution): Code {
   return c.n % context.target.lanes === 0 ? '' : emit`      const int64_t lanes = min64(LANES, ${channelOf(c).end} - channel);\n`;
 }
 
-/** Positions one by one: rounding, epilogue, stores. */
-function finishPlain(context: KernelContext, name: OwnName, c: Convolution, tile: Tile): Code {
+/** Positions one by one: rounding, epilogue, stores. Each asks for what the one `ahead` of it will meet. */
+function finishPlain(context: KernelContext, name: OwnName, c: Convolution, tile: Tile, ahead: number | undefined): Code {
   const at: Position = { index: 'index', channel: 'channel', ...lanesOf(context, c.n) };
   const locals = new Locals(context, at);
   defineSum(locals, c, 'sums[0]');
   storeAll(locals, context, context.group.nodes);
   const { channel, all } = channelOf(c);
+  const met = ahead === undefined ? [] : metWithResult(context).map((id) => ({ id, by: ahead * all }));
+  const asked = met.map(({ id, by }) => askFor(emit`${context.pointer(id)} + index + ${by}`));
   const [down, across] = [`position / ${tile.columns}`, `position % ${tile.columns}`];
   return emit`${finishHead(name, c)}
   for (int64_t position = 0; position < ${tile.rows * tile.columns}; position++) {
     const int64_t r = row + ${down} * ${c.outStep[0]}, q = column + ${across} * ${c.outStep[1]};
     for (int64_t v = 0; v < ${tile.vectors}; v++, sums++) {
       const int64_t channel = ${channel}, index = ((image * ${c.outHeight} + r) * ${c.outWidth} + q) * ${all} + channel;
-${laneLine(context, c)}${indent(locals.statements, 6)}    }
+${laneLine(context, c)}${indent([...asked, ...locals.statements], 6)}    }
   }
 }
 `;
@@ -175,7 +178,13 @@ ${laneLine(context, c)}${indent([...statements, ...pooled.statements], 6)}    }
 `;
 }
 
-/** C function that turns a tile's sums into the group's stored values. */
-export function emitFinish(context: KernelContext, name: OwnName, c: Convolution, tile: Tile, pool: ValueId | undefined): Code {
-  return pool === undefined ? finishPlain(context, name, c, tile) : finishPooled(context, name, c, tile, pool);
+/** C function that turns a tile's sums into the group's stored values. Without a pool, it asks for what positions `ahead` will meet. */
+export function emitFinish(
+  context: KernelContext,
+  name: OwnName,
+  c: Convolution,
+  tile: Tile,
+  { pool, ahead }: { readonly pool?: ValueId | undefined; readonly ahead?: number },
+): Code {
+  return pool === undefined ? finishPlain(context, name, c, tile, ahead) : finishPooled(context, name, c, tile, pool);
 }

@@ -193,7 +193,7 @@ ${joined(
   widths.map((width) => emitTile(name.and(`_tile${width}`), 'f32', { ...tile, vectors: width }, 0, allPoints * c.k, width * lanes)),
   '\n',
 )}
-${emitFinish(context, name.and('_finish'), c, { rows: results, columns: results, vectors: 1 }, pool)}
+${emitFinish(context, name.and('_finish'), c, { rows: results, columns: results, vectors: 1 }, { pool })}
 ${joined(widths.map(channels), '\n')}
 ${note`${imageBlocks} blocks of up to ${imagesPerTask} images; ${block} tiles of ${results}x${results} results at once.`}
 ${head('static void', name, 'void *const *p, int64_t task')}

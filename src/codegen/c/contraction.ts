@@ -159,7 +159,9 @@ function emitConvolution(context: KernelContext, geometry: ContractionGeometry, 
 ${weightInPlace || !summed ? '' : emitPack(name.and('_pack'), packing, context.pointer(c.weight), packed)}
 ${images.code}${joined((summed ? widths : []).map(emitTileOf), '\n')}
 ${joined(
-  widths.map((width) => emitFinish(context, name.and(`_finish${width}`), c, { ...tile, vectors: width }, pool)),
+  widths.map((width) =>
+    emitFinish(context, name.and(`_finish${width}`), c, { ...tile, vectors: width }, { pool, ahead: tile.columns * c.outStep[1] }),
+  ),
   '\n',
 )}
 ${joined(

@@ -1,6 +1,7 @@
 import { elementCount, type FloatType } from '../../ir/types.js';
 import { type ContractionGeometry, operandOf } from '../../ops/contraction-geometry.js';
 import { type Code, emit, fixed, joined } from '../code.js';
+import { askFor } from './ask-ahead.js';
 import { emitReduce, partsOf, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
 import { BLOCK_TERMS } from './contraction-tile.js';
 import { type Depthwise, reachOf, sourceOf } from './depthwise-geometry.js';
@@ -51,14 +52,18 @@ function loadGradient({ d, dtype, lanes }: Parts, column: number): Code {
     : emit`(lanes == LANES ? load_${dtype}(${address}) : load_${dtype}_part(${address}, lanes & (LANES - 1)))`;
 }
 
-/** Statements: `count` columns of dy against what the taps of so many rows of the window meet. */
+/** Statements: `count` columns of dy against what the taps of so many rows of the window meet; those of the next row are asked for. */
 function products(parts: Parts, rows: number, count: number, indent: string): Code {
   const { d, ring } = parts;
   const meetings = range(count).flatMap((result) =>
     range(d.columns.taps).map((tap) => ({ result, tap, column: sourceOf(d.columns, result, tap)! + ring.left })),
   );
   const columns = [...new Set(meetings.map(({ column }) => column))].sort((a, b) => a - b);
-  const loads = range(count).map((i) => emit`${indent}const vf d${fixed(i)} = ${loadGradient(parts, i)};\n`);
+  const channels = d.groups * d.n;
+  const loads = range(count).map((i) => {
+    const ahead = askFor(emit`y + ${(i + d.columns.results) * channels}`);
+    return emit`${indent}${ahead}\n${indent}const vf d${fixed(i)} = ${loadGradient(parts, i)};\n`;
+  });
   const lines = range(rows).flatMap((row) =>
     columns.map((column) => {
       const adds = meetings.filter((each) => each.column === column).map(({ result, tap }) => `a${row}_${tap} += b * d${result};`);
@@ -146,7 +151,7 @@ export function emitDepthwiseGradient(context: KernelContext, geometry: Contract
   const calls = rest === undefined ? full! : emit`if (tap + ${tile.rows} <= ${rows.taps}) ${full!}\n            else ${rest}`;
   const sourceRow = emit`${context.pointer(d.source)} + (image * ${rows.source} + ready) * ${columns.source * d.groups * k}`;
   const dyRow = emit`${context.pointer(dy)} + (image * ${rows.results} + row) * ${columns.results * channels}`;
-  const code = emit`${emitRing(name.and('_stage'), d, ring, lanes)}
+  const code = emit`${emitRing(name.and('_stage'), d, ring, lanes, band)}
 ${joined(
   heights.map((height) => emitTaps(name.and(`_taps${height}`), parts, height, tile)),
   '\n',

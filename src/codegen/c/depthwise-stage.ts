@@ -1,5 +1,6 @@
 import type { FloatType } from '../../ir/types.js';
 import { type Code, emit, fixed, joined } from '../code.js';
+import { askFor } from './ask-ahead.js';
 import { type Depthwise, haloOf } from './depthwise-geometry.js';
 import { asNumber, cType } from './formats.js';
 import { arraySize, head, type OwnName } from './kernel-code.js';
@@ -38,8 +39,8 @@ export function ringBytes({ slots, rowSize }: Ring): number {
   return slots * rowSize * 4;
 }
 
-/** Statements that put one vector of a position into place. The mask tells the compiler that fewer lanes than all are fewer. */
-function spread(d: Depthwise, ring: Ring, lanes: number): Code {
+/** Statements that put one vector of a position in place, and ask for that `ahead` rows on. The mask says that fewer lanes are fewer. */
+function spread(d: Depthwise, ring: Ring, lanes: number, ahead: number): Code {
   const channels = d.groups * d.n;
   const load =
     channels % lanes === 0
@@ -47,6 +48,7 @@ function spread(d: Depthwise, ring: Ring, lanes: number): Code {
       : emit`c + LANES <= ${channels} ? load_${ring.dtype}(from) : load_${ring.dtype}_part(from, (${channels} - c) & (LANES - 1))`;
   const vector = emit`        const int64_t c = channel + v * LANES;
         const ${cType(ring.dtype)} *from = in + column * ${channels} + c;
+        ${askFor(emit`from + ${ahead * d.columns.source * channels}`)}
         const vf value = ${load};
 `;
   switch (d.spreading) {
@@ -83,7 +85,7 @@ const PERMUTE = `#if defined(__clang__)
  * C functions \`name(in, out, channel, count)\`, which brings a row of the source into its slot, for \`count\` vectors of results from
  * \`channel\` on, and \`name_sides(ring)\`, which fills the ends of all slots with zeros.
  */
-export function emitRing(name: OwnName, d: Depthwise, ring: Ring, lanes: number): Code {
+export function emitRing(name: OwnName, d: Depthwise, ring: Ring, lanes: number, ahead: number): Code {
   const position = d.k * ring.block;
   const sides = [
     [0, ring.left],
@@ -100,7 +102,7 @@ ${head('static void', name, emit`const ${cType(ring.dtype)} *in, float *out, int
 ${d.spreading === 'gathered' ? table : ''}  for (int64_t column = 0; column < ${d.columns.source}; column++) {
     float *to = out + (column + ${ring.left}) * ${position};
     for (int64_t v = 0; v < count; v++) {
-${spread(d, ring, lanes)}    }
+${spread(d, ring, lanes, ahead)}    }
   }
 }
 

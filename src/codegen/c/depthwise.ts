@@ -105,7 +105,7 @@ ${indent}${called(name.and(`_finish${width}`), 'p, sums, image, row, column, cha
       : '';
   const rest = columns.results % tile;
   const finish = (columns: number) =>
-    emitFinish(context, name.and(`_finish${columns}`), whole, { rows: 1, columns, vectors: 1 }, undefined);
+    emitFinish(context, name.and(`_finish${columns}`), whole, { rows: 1, columns, vectors: 1 }, { ahead: whole.outWidth });
   const positions = rows.results * columns.results;
   const endTask = taskSums.endTask({
     parts: { count: d.images, length: positions },
@@ -115,7 +115,7 @@ ${indent}${called(name.and(`_finish${width}`), 'p, sums, image, row, column, cha
     channels: { from: 'channel', to: emit`min64(channel + ${ring.block}, ${d.groups * d.n})`, vectors: ring.vectors },
   });
   const code = emit`${weights.code}
-${emitRing(name.and('_stage'), d, ring, lanes)}
+${emitRing(name.and('_stage'), d, ring, lanes, 1)}
 ${joined(
   widths.map((width) => emitColumns(name.and(`_columns${width}`), d, ring, weights.pitch, width)),
   '\n',

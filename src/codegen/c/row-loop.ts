@@ -1,4 +1,5 @@
 import { type Code, emit } from '../code.js';
+import { askFor, isReadAt } from './ask-ahead.js';
 import { ChannelVariables } from './channel-values.js';
 import { Locals, type Position } from './expression.js';
 import { gather } from './gathers.js';
@@ -10,6 +11,9 @@ import { pixelIndices } from './window-geometry.js';
 
 /** Rows that are summed in f32 before their sum is added to one in double: what bounds the rounding of a channel's sum. */
 const BLOCK_ROWS = 16;
+
+/** Rows ahead whose numbers are asked for: memory takes as long as some ten of them. */
+const ROWS_AHEAD = 32;
 
 /** Vectors that are computed side by side, so that sums over rows have independent chains. */
 const SIDE_BY_SIDE = 4;
@@ -56,6 +60,7 @@ export function rowLoop(context: KernelContext, shape: readonly number[], roots:
   const vectors = Math.floor(channels / lanes);
   const block = Math.min(SIDE_BY_SIDE, vectors, options.some ?? vectors);
   const prologue = new Prologue();
+  const read = [...new Set(roots.flatMap(({ reads }) => reads))].filter((id) => isReadAt(context, id, shape));
 
   const columns = (count: number, tail: boolean): Code[] => {
     const before: Code[] = [];
@@ -79,6 +84,7 @@ export function rowLoop(context: KernelContext, shape: readonly number[], roots:
           return gather(inner, id);
         },
       });
+      locals.statements.push(...read.map((id) => askFor(emit`${context.pointer(id)} + r${offset} + ${ROWS_AHEAD * channels}`)));
       for (const root of roots) root.body(locals);
       before.push(...source.statements, ...roots.flatMap((root) => root.sum?.declare(suffix) ?? []));
       blockStart.push(...roots.flatMap((root) => root.sum?.declareBlock?.(suffix) ?? []));
