@@ -58,6 +58,13 @@ const PACKED: Readonly<Record<string, string>> = {
   'moved into heads, then sliced': `
   let all = x |> linear(3 * heads * size) as qkv |> reshape([64, 3 * heads, size]) |> transpose([1, 0, 2])
   let [q, k, v] = all |> split(3, axis: 0)`,
+  'moved into heads with an axis for the three, then split': `
+  let [a, b, c] = x |> linear(3 * heads * size) as qkv |> reshape([64, 3, heads, size]) |> transpose([1, 2, 0, 3]) |> split(3, axis: 0)
+  let q = a |> reshape([heads, 64, size])
+  let k = b |> reshape([heads, 64, size])
+  let v = c |> reshape([heads, 64, size])`,
+  'moved into heads that have all three, then split': `
+  let [q, k, v] = x |> linear(3 * heads * size) as qkv |> reshape([64, heads, 3 * size]) |> transpose([1, 0, 2]) |> split(3)`,
 };
 
 interface Options {
