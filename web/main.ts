@@ -15,6 +15,8 @@ import { StoryView } from './story-view.js';
 import { TrainView } from './train-view.js';
 
 const PAUSE_MS = 200;
+/** Who changes something again before that waits for no more than pictures. */
+const MORE_MS = 100;
 
 const language = connect<LanguageFunctions>(() => languageWorker);
 const status = byId('plan-status');
@@ -78,6 +80,8 @@ async function replan(): Promise<void> {
 
 /** What stands beside the lines, and the comparison with fp32, which takes another plan, come after the picture. */
 async function tellMore(text: string, own: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, MORE_MS));
+  if (own !== version) return;
   const [hints, bytes] = await Promise.all([language.hints(text), language.fp32Bytes()]);
   if (own !== version) return;
   editor.showHints(text, hints);
