@@ -124,7 +124,7 @@ describe('the playground', () => {
     );
   });
 
-  it('shows the plan that it opens with before any script has run, as the worker draws it, and of a program that was given none', async () => {
+  it('opens with a plan before any script has run, the one that the worker draws, and with none for a program that was given', async () => {
     const opened = await servePlayground(undefined, { folder: work.path('playground') });
     try {
       const still = await browser!.newPage({ javaScriptEnabled: false });
@@ -321,7 +321,7 @@ describe('the playground', () => {
     assert.deepEqual(await page.evaluate(FAULTS_OF_LAYOUT), []);
   });
 
-  it('tells the story of gradients that underflow: warned of, trained as if all were well, most lost, and none with a loss scale', async () => {
+  it('tells the story of gradients that underflow: warned of, trained as if all were well, lost, and kept by a loss scale', async () => {
     await replanned(page, async () => void (await page.selectOption('#example', 'gradients that underflow')));
     await rewritten(page, UNDERFLOW);
     const step = guided(page);
