@@ -4,7 +4,6 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Context } from 'mocha';
 import { DEVICES, EXAMPLES, kernelFacts, planOfExample } from '../../scripts/cuda-registers.js';
 import { cudaSource, emitCuda, printCuda } from '../../src/codegen/cuda/emit.js';
 import { compileProgram } from '../../src/compile.js';
@@ -88,38 +87,24 @@ describe('the CUDA C++ of SimpleCNN', function () {
       assert.ok(image.includes('train_step_update'), device);
     }
   });
-
-  it('compiles for sm_80 without a spill', async function () {
-    await needNvcc(this);
-    await assertFits(planned(), 'sm_80', 0);
-  });
 });
-
-/** Of registers that ptxas could have given a kernel, and did not so that more blocks are on a multiprocessor at once. */
-const FEW_BYTES = 32;
 
 describe('the CUDA C++ of', function () {
   this.timeout(2_400_000);
 
   for (const name of Object.values(EXAMPLES))
-    it(`examples/${name}.amp fits each device, with at most ${FEW_BYTES} bytes of a kernel beside its registers`, async function () {
-      if (!IS_LONG) skip(this, 'of a long run (AMPC_TEST_LONG=1)');
-      await needNvcc(this);
-      for (const device of DEVICES) await assertFits(planOfExample(name), device, FEW_BYTES);
+    it(`examples/${name}.amp compiles for ${DEVICES.join(', ')} without a spill`, async function () {
+      if (!IS_LONG && name !== 'simple-cnn') skip(this, 'of a long run (AMPC_TEST_LONG=1)');
+      if ((await run('nvcc', ['--version']).catch(() => undefined)) === undefined) skip(this, 'nvcc is not installed');
+      const plan = planOfExample(name);
+      for (const device of DEVICES) {
+        const kernels = await kernelFacts(plan, device);
+        assert.ok(kernels.length >= emitCuda(plan).kernels.length, device);
+        assert.deepEqual(
+          kernels.filter(({ spilled }) => spilled > 0),
+          [],
+          device,
+        );
+      }
     });
 });
-
-async function needNvcc(context: Context): Promise<void> {
-  if ((await run('nvcc', ['--version']).catch(() => undefined)) === undefined) skip(context, 'nvcc is not installed');
-}
-
-/** That no kernel spills more bytes. */
-async function assertFits(plan: Plan, device: string, most: number): Promise<void> {
-  const kernels = await kernelFacts(plan, device);
-  assert.ok(kernels.length > 0);
-  assert.deepEqual(
-    kernels.filter(({ spilled }) => spilled > most),
-    [],
-    device,
-  );
-}

@@ -14,7 +14,7 @@
 #endif
 #define DEVICE static inline
 #define MEMBER inline
-#define KERNEL(threads) static void
+#define KERNEL(...) static void
 #if defined(__SANITIZE_THREAD__)
 #include <map>
 #include <string>
@@ -342,6 +342,7 @@ DEVICE int nearest(float x) { return int(__builtin_lrintf(x)); }
 DEVICE u16 f16_code(float x) { return emu::to_f16(x); }
 DEVICE float f16_value(u16 x) { return emu::from_f16(x); }
 DEVICE u16 bf16_code(float x) { return emu::to_bf16(x); }
+DEVICE u32 anew(u32 x) { return x; }
 DEVICE u32 thread_of_block() { OWN return emu::thread; }
 DEVICE u32 block_x() { OWN return emu::block[0]; }
 DEVICE u32 block_y() { OWN return emu::block[1]; }

@@ -35,6 +35,18 @@ describe('the kernels of a training step on cuda', () => {
     assert.ok(updating.length <= 3, `${updating.length} launches update parameters`);
   });
 
+  it('leave registers to what tensor cores add up: bound to few blocks, with no address kept through the sums', () => {
+    const inCores = emitCuda(example('resnet18.amp')).kernels.filter(({ functions }) =>
+      functions.some((text) => /multiply_\w+\(s/.test(text)),
+    );
+    assert.ok(inCores.length > 0);
+    for (const { name, code, functions } of inCores) {
+      const [, threads, blocks] = /KERNEL\((\d+), (\d+)\)/.exec(code) ?? assert.fail(name);
+      assert.ok(65_536 / (Number(threads) * Number(blocks)) >= 128, name);
+      for (const text of functions.filter((one) => one.includes('copy_wait<0>'))) assert.match(text, /m_first = anew\(/, name);
+    }
+  });
+
   it('take no more parameters than a launch may have', () => {
     for (const { places, tables } of launchesOf(emitCuda(example('resnet18.amp')))) {
       const bytes = 8 + 8 * places.length + tables.reduce((sum, table) => sum + 8 * table.places.length + 4 * table.words.length + 4, 0);

@@ -42,6 +42,19 @@ function threadsOf({ parts, tail }: Stages): number {
   return Math.max(...sizes, 0) || FLAT_THREADS;
 }
 
+/** Registers of a multiprocessor. */
+const REGISTERS = 65_536;
+
+/**
+ * What a kernel is bound to: its threads, and how many blocks are to find room on a multiprocessor, where parts say what they need. By
+ * itself ptxas makes room for as many as shared memory has, and spills a few bytes for the last one.
+ */
+function boundsOf({ parts, tail }: Stages, threads: number): string {
+  const needs = [...parts, ...tail.flat()].flatMap(({ part }) => part.registers ?? []);
+  if (needs.length === 0) return `${threads}`;
+  return `${threads}, ${Math.max(1, Math.floor(REGISTERS / (threads * Math.max(...needs))))}`;
+}
+
 /** A function whose arrays may be those that other parts of its kernel have written. */
 function withoutRestrict(code: string): string {
   return code.replaceAll(' *__restrict__ ', ' *');
@@ -143,7 +156,7 @@ export function assemble(stages: Stages, arrived: Place, moved: (place: Place, g
   ];
   const lines = [
     ...tables.flatMap((table, i) => table.declare(`${NAME}_table${i}`)),
-    `KERNEL(${threads}) ${NAME}(${parameters.join(', ')}) {`,
+    `KERNEL(${boundsOf(stages, threads)}) ${NAME}(${parameters.join(', ')}) {`,
     ...indent([
       ...(shared > 0 ? [`SHARED(u8, shared, ${shared});`] : []),
       'const u32 lid = thread_of_block(), block = first + block_x();',

@@ -104,6 +104,8 @@ function drain(c: Contraction, tile: MmaTile, pooled: boolean, take: string, sum
       ];
   return [
     ...(sums?.declare ?? []),
+    // Else the addresses of all results are computed before the runs, and are kept in registers through them.
+    'const u32 m_first = anew(m0 + row + lane / 4u), n_first = anew(n0 + column + lane % 4u * 2u);',
     'UNROLL',
     `for (u32 i = 0; i < ${down}u; i++) {`,
     '  UNROLL',
@@ -111,8 +113,8 @@ function drain(c: Contraction, tile: MmaTile, pooled: boolean, take: string, sum
     ...indent(
       [
         'const f32 value = s[i][e / 4u][e % 4u];',
-        'const u32 m = m0 + row + i * 16u + e % 4u / 2u * 8u + lane / 4u;',
-        'const u32 n = n0 + column + e / 4u * 8u + lane % 4u * 2u + e % 2u;',
+        'const u32 m = m_first + i * 16u + e % 4u / 2u * 8u;',
+        'const u32 n = n_first + e / 4u * 8u + e % 2u;',
         ...result,
       ],
       2,
@@ -120,6 +122,16 @@ function drain(c: Contraction, tile: MmaTile, pooled: boolean, take: string, sum
     '  }',
     '}',
   ];
+}
+
+/** Registers that a thread may need besides those for the sums of its tile, and for sums over rows. */
+const REGISTERS_BESIDES = 96;
+const REGISTERS_FOR_ROWS = 32;
+
+/** As many as a thread needs at most: ptxas then takes what it does need, and spills none. */
+function registersOf(tile: MmaTile, sums: OwnSums | undefined): number {
+  const own = (tile.m * tile.n) / (tile.down * tile.across * 32);
+  return own + REGISTERS_BESIDES + (sums === undefined ? 0 : REGISTERS_FOR_ROWS);
 }
 
 /**
@@ -184,5 +196,6 @@ export function emitMma(context: GroupContext, c: Contraction, destination: Dest
     ...lines,
     ...inRuns(body, partial),
   ]);
-  return sums === undefined ? [product] : [sums.before, product];
+  const dispatch: Dispatch = { ...product, registers: registersOf(tile, sums) };
+  return sums === undefined ? [dispatch] : [sums.before, dispatch];
 }

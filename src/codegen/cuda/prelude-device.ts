@@ -5,11 +5,11 @@ export const DEVICE_PRELUDE = String.raw`
 #define __global__ __attribute__((global))
 #define __device__ __attribute__((device))
 #define __shared__ __attribute__((shared))
-#define __launch_bounds__(n) __attribute__((launch_bounds(n)))
+#define __launch_bounds__(...) __attribute__((launch_bounds(__VA_ARGS__)))
 #endif
 #define DEVICE static __device__ inline __attribute__((always_inline))
 #define MEMBER __device__ inline __attribute__((always_inline))
-#define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
+#define KERNEL(...) extern "C" __global__ void __launch_bounds__(__VA_ARGS__)
 #define SHARED(type, name, length) __shared__ __attribute__((aligned(128))) type name[length]
 #define UNROLL _Pragma("unroll")
 #endif
@@ -32,6 +32,8 @@ DEVICE u16 f16_code(f32 x) { u16 r; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(r) : "f"
 DEVICE f32 f16_value(u16 x) { f32 r; asm("cvt.f32.f16 %0, %1;" : "=f"(r) : "h"(x)); return r; }
 DEVICE u16 bf16_code(f32 x) { u16 r; asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(r) : "f"(x)); return r; }
 
+/* x, of which the compiler takes nothing as known that it knew before. */
+DEVICE u32 anew(u32 x) { asm volatile("mov.u32 %0, %0;" : "+r"(x)); return x; }
 DEVICE u32 thread_of_block() { u32 r; asm("mov.u32 %0, %%tid.x;" : "=r"(r)); return r; }
 DEVICE u32 block_x() { u32 r; asm("mov.u32 %0, %%ctaid.x;" : "=r"(r)); return r; }
 DEVICE u32 block_y() { u32 r; asm("mov.u32 %0, %%ctaid.y;" : "=r"(r)); return r; }

@@ -27,6 +27,8 @@ export interface Dispatch {
   readonly label: string;
   /** What it writes, no other dispatch of its group writes that says so: they need not wait for each other. */
   readonly apart?: boolean;
+  /** Registers that an invocation needs at most, where that is more than a few. */
+  readonly registers?: number;
 }
 
 /** A function inside a kernel, which sees its arrays and what it keeps: name and type of each parameter, and of what it returns. */

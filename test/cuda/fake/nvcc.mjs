@@ -13,7 +13,7 @@ const FLAGS = ['-std=c++17', '-O1', '-ffp-contract=off', '-fno-strict-aliasing',
 
 /** What calls the kernels of a source: each by a list of addresses of its parameters, whose sizes it tells. */
 function callers(source) {
-  const heads = [...source.matchAll(/KERNEL\((\d+)\) (\w+)\(([^)]*)\) \{/g)];
+  const heads = [...source.matchAll(/KERNEL\((\d+)(?:, \d+)?\) (\w+)\(([^)]*)\) \{/g)];
   const functions = new Map([...source.matchAll(/DEVICE void (\w+)\([\s\S]*?\n\}/g)].map(([text, name]) => [name, text]));
   return heads
     .map(([, threads, name, list], i) => {
