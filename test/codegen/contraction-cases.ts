@@ -14,6 +14,8 @@ import { batchPlan, type GraphCase, runCase } from './batch.js';
 export interface ContractionCase extends GraphCase {
   /** Shapes and format, for messages. */
   readonly title: string;
+  /** Of the operands. */
+  readonly dtype: ComputeType;
 }
 
 /** Most multiply-adds of one contraction, so that the reference takes milliseconds. */
@@ -91,6 +93,7 @@ export class CaseBuilder {
   finish(title: string, outputs: Readonly<Record<string, ValueId>>): ContractionCase {
     return {
       title: `${title} ${this.dtype}`,
+      dtype: this.dtype,
       graph: this.builder.finish('eval_step', outputs),
       inputs: this.#inputs,
       states: this.#states,

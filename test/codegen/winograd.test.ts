@@ -44,15 +44,14 @@ describe("Winograd's filtering", function () {
     }
   });
 
-  it('takes these convolutions and their gradients, 4x4 with 16-bit operands and 2x2 with f32', () => {
+  it('takes these convolutions and their gradients, in tiles that the format of the operands allows', () => {
     for (const isa of ['avx512', 'avx2', 'plain'] as const) {
       const target = targetFor(isa, 'x64');
-      // Small sides that four does not divide, and weights that would go through memory, leave it to 2x2.
-      assert.deepEqual(filteredKernels(filteredCases(['f16']), target), { two: 8, four: 38 }, isa);
-      assert.deepEqual(filteredKernels(filteredCases(['f32']), target), { two: 46, four: 0 }, isa);
+      assert.deepEqual(filteredKernels(filteredCases(['f16']), target), { two: 8, four: 31, five: 12, seven: 0 }, isa);
+      assert.deepEqual(filteredKernels(filteredCases(['f32']), target), { two: 51, four: 0, five: 0, seven: 0 }, isa);
     }
     // Dot products of bf16 leave less to gain.
-    assert.deepEqual(filteredKernels(filteredCases(['bf16']), targetFor('avx512bf16', 'x64')), { two: 0, four: 20 });
+    assert.deepEqual(filteredKernels(filteredCases(['bf16']), targetFor('avx512bf16', 'x64')), { two: 0, four: 20, five: 6, seven: 2 });
   });
 
   it('agrees with the reference', () => checkClose(IS_LONG ? filteredCases(COMPUTE_TYPES) : someFilteredCases(COMPUTE_TYPES), compilePlan));
@@ -66,9 +65,9 @@ describe("Winograd's filtering", function () {
   }
 
   it("keeps infinities and NaNs where the plain sums have them, and in a weight's gradient in the same channels", async () => {
-    for (const dtype of ['f16', 'f32'] as const) {
+    for (const dtype of ['f16', 'bf16', 'f32'] as const) {
       const b = new CaseBuilder(namedRandom('infinities', 1), dtype, false);
-      // Tiles of 14x14 results overlap at the edge, and those of their gradients go beyond it.
+      // Tiles of 5x5 of the 14x14 results overlap at the edge, and those of their gradients go beyond it.
       const pixel = (image: number, row: number, column: number, channel: number) => ((image * 14 + row) * 14 + column) * 32 + channel;
       const special = new Map([
         [pixel(0, 2, 3, 3), Infinity],
@@ -84,7 +83,8 @@ describe("Winograd's filtering", function () {
       const dweight = b.emit('conv2d_weight_grad', [x, b.low('dy', [6, 14, 14, 64])], { ...attrs, kernel: [3, 3] }, 'f32');
       const item = b.finish('infinities', { y, dx, dweight });
       const counts = filteredKernels([item], targetFor('avx512', 'x64'));
-      assert.deepEqual(counts, dtype === 'f16' ? { two: 0, four: 3 } : { two: 3, four: 0 });
+      const expected = { f16: { five: 3 }, bf16: { five: 1, seven: 2 }, f32: { two: 3 } }[dtype];
+      assert.deepEqual(counts, { two: 0, four: 0, five: 0, seven: 0, ...expected });
       const { values } = evaluateGraph(item.graph, item.inputs, item.states);
       const reference = (name: string) => Float32Array.from(values.get(item.graph.outputs[name]!)!);
       const executable = await compilePlan(batchPlan([item], 'cpu'));

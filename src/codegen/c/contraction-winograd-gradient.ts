@@ -8,7 +8,7 @@ import type { Kernel, KernelContext } from './kernel.js';
 import { called, head, note } from './kernel-code.js';
 import { chooseGradientTile } from './tile-choice.js';
 import { CACHE_LINE, type Filtering, type Matrix, methodOf, TAPS } from './winograd.js';
-import { GRADIENT_RUN, GRADIENT_SLICE, GRADIENT_TILES, gradientTiles } from './winograd-choice.js';
+import { GRADIENT_RUN, GRADIENT_SLICE, gradientTiles, tilesAtOnce } from './winograd-choice.js';
 import { emitProduct, emitSandwich } from './winograd-transform.js';
 
 /**
@@ -36,22 +36,14 @@ export function emitWinogradGradient(context: KernelContext, gradient: WeightGra
   const tile = chooseGradientTile(Math.min(g.channels, GRADIENT_RUN), vectors, target);
   const channelTiles = Math.ceil(vectors / tile.vectors);
   const rows = TAPS ** 2 * g.channels;
-  const perImage = down * across;
-  const part = partition(
-    blocks,
-    allPoints * lanes * vectors * lanes * 4,
-    channelTiles,
-    g.images,
-    perImage / GRADIENT_TILES,
-    1,
-    GRADIENT_SLICE,
-  );
+  const [perImage, most] = [down * across, tilesAtOnce(filter)];
+  const part = partition(blocks, allPoints * lanes * vectors * lanes * 4, channelTiles, g.images, perImage / most, 1, GRADIENT_SLICE);
 
   // Of a whole slice: its channels of x, and of dy.
   const xChannels = part.blocksPerSlice * lanes;
   const dyChannels = part.tilesPerSlice * tile.vectors * lanes;
   const run = blocks % part.blocksPerSlice === 0 ? xChannels : lanes;
-  const block = Math.min(GRADIENT_TILES, part.perChunk * perImage);
+  const block = Math.min(most, part.perChunk * perImage);
   // From one point to the next: what the products of a point read lies together.
   const [xPitch, dyPitch, sumPitch] = [
     block * xChannels + CACHE_LINE,

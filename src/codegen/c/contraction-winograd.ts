@@ -11,7 +11,7 @@ import { arraySize, called, head, note, numberTable, pairTable } from './kernel-
 import type { TaskSums } from './task-sums.js';
 import { chooseTile, type Tile } from './tile-choice.js';
 import { CACHE_LINE, type Filtering, methodOf, TAPS } from './winograd.js';
-import { RESULT_TILES, type Winograd } from './winograd-choice.js';
+import { resultTiles, type Winograd } from './winograd-choice.js';
 import { emitProduct, emitSandwich } from './winograd-transform.js';
 import { emitWeights, weightPitch } from './winograd-weights.js';
 
@@ -66,9 +66,9 @@ interface Shares {
 function shareOut(c: Convolution, filter: Filtering, context: KernelContext): Shares {
   const { target } = context;
   const [down, across] = [Math.ceil(c.outHeight / filter.results), Math.ceil(c.outWidth / filter.results)];
-  const vectors = c.n / target.lanes;
-  const tileFor = (images: number) => chooseTile(1, Math.min(RESULT_TILES, images * down * across), vectors, false, target);
-  let imagesPerTask = Math.max(1, Math.min(c.images, Math.round(RESULT_TILES / (down * across))));
+  const [vectors, most] = [c.n / target.lanes, resultTiles(filter)];
+  const tileFor = (images: number) => chooseTile(1, Math.min(most, images * down * across), vectors, false, target);
+  let imagesPerTask = Math.max(1, Math.min(c.images, Math.round(most / (down * across))));
   const tasks = () => Math.ceil(c.images / imagesPerTask) * Math.ceil(vectors / tileFor(imagesPerTask).vectors);
   while (imagesPerTask > 1 && tasks() < ENOUGH_TASKS) imagesPerTask = Math.ceil(imagesPerTask / 2);
   const tile = tileFor(imagesPerTask);
@@ -78,7 +78,7 @@ function shareOut(c: Convolution, filter: Filtering, context: KernelContext): Sh
     down,
     across,
     tile,
-    block: Math.ceil(Math.min(RESULT_TILES, imagesPerTask * down * across) / tile.columns) * tile.columns,
+    block: Math.ceil(Math.min(most, imagesPerTask * down * across) / tile.columns) * tile.columns,
     imagesPerTask,
     imageBlocks,
     channelTiles,

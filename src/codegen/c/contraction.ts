@@ -109,7 +109,7 @@ function emitConvolution(context: KernelContext, geometry: ContractionGeometry, 
   const pool = fusedPool(context);
   if (pool !== undefined && numbersAttr(context.node(pool).attrs, 'window').some((size) => size !== 2))
     throw new Error('only 2x2 pools are fused');
-  const winograd = winogradOf(context, c, computeFormat(context, c));
+  const winograd = winogradOf(context, c, computeFormat(context, c), pool !== undefined);
   if (winograd !== undefined) return emitWinograd(context, c, winograd, pool, taskSums);
   const lowered = lowerConvolution(context, c);
   const { tile, compute, staging, packing, weightInPlace, runs, imagesPerTask, imageBlocks, channelBlocks } = lowered;

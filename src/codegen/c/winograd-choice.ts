@@ -7,12 +7,18 @@ import type { WeightGradient } from './gradient-geometry.js';
 import type { KernelContext } from './kernel.js';
 import { type Filtering, filtering, TAPS } from './winograd.js';
 
+/** Points from which on a tile's transforms are large: half as many tiles are kept at once. */
+const MANY_POINTS = 9;
 /** Tiles of results whose products are kept at once: each transformed weight is read once for all of them. */
-export const RESULT_TILES = 48;
+export function resultTiles({ points }: Filtering): number {
+  return points >= MANY_POINTS ? 24 : 48;
+}
 /** Tiles of gradients whose transforms are kept at once: each sum is loaded and stored once for all of them. */
-export const GRADIENT_TILES = 64;
+export function tilesAtOnce({ points }: Filtering): number {
+  return points >= MANY_POINTS ? 32 : 64;
+}
 /** Bytes of sums that one task of a weight's gradient adds to, for block after block. */
-export const GRADIENT_SLICE = 1300 * 1024;
+export const GRADIENT_SLICE = 1400 * 1024;
 /** Channels of a slice that a tile of such sums is chosen for. */
 export const GRADIENT_RUN = 64;
 
@@ -35,6 +41,8 @@ const PAYS = 0.85;
 const CYCLES: Readonly<Record<number, Readonly<Record<'inputs' | 'products' | 'gradients' | 'weights' | 'sums', number>>>> = {
   2: { inputs: 35, products: 40, gradients: 30, weights: 90, sums: 150 },
   4: { inputs: 105, products: 120, gradients: 90, weights: 200, sums: 200 },
+  5: { inputs: 160, products: 180, gradients: 140, weights: 270, sums: 270 },
+  7: { inputs: 330, products: 330, gradients: 270, weights: 450, sums: 450 },
 };
 
 export interface Winograd {
@@ -46,9 +54,20 @@ export interface Winograd {
   readonly column: number;
 }
 
-/** Rows of the tiles to try: with f32 operands only the small ones, whose error is no larger than the plain sum's. */
+/**
+ * Rows of the tiles to try, by the format of the coarsest operand: the error of a tile's sums is to be no larger than that of the plain sum
+ * with f32, and at most a hundredth of the operands' own rounding with 16 bits (docs/precision.md).
+ */
+const SIZES: Readonly<Record<FloatType, readonly number[]>> = {
+  f32: [2],
+  f16: [2, 4, 5],
+  bf16: [2, 4, 5, 7],
+  f8_e4m3: [2, 4, 5, 7],
+  f8_e5m2: [2, 4, 5, 7],
+};
+
 function sizesFor(...operands: readonly FloatType[]): readonly number[] {
-  return operands.some((dtype) => dtype !== 'f32') ? [4, 2] : [2];
+  return operands.map((dtype) => SIZES[dtype]).reduce((most, sizes) => (sizes.length > most.length ? sizes : most));
 }
 
 /** Cycles of the plain products: one multiply-add of vectors takes half of one. */
@@ -63,17 +82,16 @@ function resultCycles(c: Convolution, filter: Filtering, lanes: number): number 
   const products = filter.points ** 2 * c.k * vectors;
   const bytes = products * lanes * 4;
   const writing = bytes > WRITTEN.beyond ? products * WRITTEN.cycles : cycles.weights * c.k * vectors;
-  const reading = bytes > READ.beyond ? products * READ.cycles * Math.ceil(tiles / RESULT_TILES) : 0;
+  const reading = bytes > READ.beyond ? products * READ.cycles * Math.ceil(tiles / resultTiles(filter)) : 0;
   return tiles * (products / 2 + (cycles.inputs * c.k) / lanes + cycles.products * vectors) + writing + reading;
 }
 
 /**
  * How a 3x3 convolution of stride one is computed by Winograd's filtering, where that takes less time than its products one by one;
- * undefined for all others. With f32 operands 2x2 results at a time, whose error is no larger than that of the plain sum; with a 16-bit
- * operand 4x4, whose error is one to two and a half times the plain sum's, hundreds of times less than the operand's own rounding
- * (docs/precision.md).
+ * undefined for all others: with the tile that takes the least, of as many results as the operands' formats allow. `isPooled`: a pool of
+ * 2x2 windows reads the results, which a tile is to hold whole.
  */
-export function winogradOf(context: KernelContext, c: Convolution, compute: Compute): Winograd | undefined {
+export function winogradOf(context: KernelContext, c: Convolution, compute: Compute, isPooled: boolean): Winograd | undefined {
   const { lanes } = context.target;
   const filled = c.lattices.filter((l) => l.rows > 0 && l.columns > 0);
   const taps = filled[0]?.taps ?? [];
@@ -86,11 +104,18 @@ export function winogradOf(context: KernelContext, c: Convolution, compute: Comp
   if (order.some((tap) => tap === undefined)) return undefined;
   const vectors = c.n / lanes;
   const plain = plainCycles(c.images * c.outHeight * c.outWidth * TAPS ** 2 * c.k * vectors, compute) + PACK_CYCLES * c.k * vectors;
-  const filter = sizesFor(formatOf(context, c.source), formatOf(context, c.weight))
-    .filter((size) => c.outHeight >= size && c.outWidth >= size)
-    .map((size) => filtering(size, TAPS))
-    .find((each) => resultCycles(c, each, lanes) < PAYS * plain);
+  const filters = sizesFor(formatOf(context, c.source), formatOf(context, c.weight))
+    .filter((size) => c.outHeight >= size && c.outWidth >= size && (!isPooled || size % 2 === 0))
+    .map((size) => filtering(size, TAPS));
+  const filter = quickest(filters, (each) => resultCycles(c, each, lanes), PAYS * plain);
   return filter && { filter, taps: order.map((tap) => tap!.weight), row, column };
+}
+
+/** The one that takes the fewest cycles, where these are fewer than `most`. */
+function quickest(filters: readonly Filtering[], cyclesOf: (filter: Filtering) => number, most: number): Filtering | undefined {
+  const cycles = filters.map(cyclesOf);
+  const least = Math.min(...cycles);
+  return least < most ? filters[cycles.indexOf(least)] : undefined;
 }
 
 function formatOf(context: KernelContext, id: number): FloatType {
@@ -111,14 +136,14 @@ function gradientCycles(g: WeightGradient, filter: Filtering, lanes: number): nu
   const xTimes = g.n / Math.min(g.n, GRADIENT_RUN);
   const dyTimes = g.channels / Math.min(g.channels, GRADIENT_RUN);
   const perTile = sums / 2 + (cycles.inputs * xTimes * g.channels) / lanes + cycles.gradients * dyTimes * vectors;
-  const parts = partsOf(g.images, Math.ceil((sums * lanes * 4) / GRADIENT_SLICE), tiles / g.images / GRADIENT_TILES);
-  const blocks = parts * Math.ceil(tiles / parts / GRADIENT_TILES);
+  const parts = partsOf(g.images, Math.ceil((sums * lanes * 4) / GRADIENT_SLICE), tiles / g.images / tilesAtOnce(filter));
+  const blocks = parts * Math.ceil(tiles / parts / tilesAtOnce(filter));
   return tiles * perTile + blocks * SUM_CYCLES * sums + parts * cycles.sums * g.channels * vectors;
 }
 
 /**
  * How the gradient of a 3x3 convolution's weight is computed by Winograd's filtering, where that takes less time than its products one by
- * one: each tile of 2x2 gradients (4x4 with a 16-bit operand) against the 4x4 (6x6) inputs that its windows meet. `isPooled`: they are
+ * one: each tile of gradients against the inputs that its windows meet, two rows and columns more. `isPooled`: they are
  * placed by a pool's index, two rows and columns at a time, and fill their tiles.
  */
 export function winogradGradientOf(context: KernelContext, g: WeightGradient, compute: Compute, isPooled: boolean): Filtering | undefined {
@@ -130,7 +155,5 @@ export function winogradGradientOf(context: KernelContext, g: WeightGradient, co
   const filters = sizesFor(formatOf(context, g.source), formatOf(context, g.dy))
     .filter((size) => !isPooled || (g.outHeight % size === 0 && g.outWidth % size === 0))
     .map((size) => filtering(TAPS, size));
-  const cycles = new Map(filters.map((each) => [each, gradientCycles(g, each, lanes)]));
-  const [fastest] = filters.sort((a, b) => cycles.get(a)! - cycles.get(b)!);
-  return fastest !== undefined && cycles.get(fastest)! < PAYS * plain ? fastest : undefined;
+  return quickest(filters, (each) => gradientCycles(g, each, lanes), PAYS * plain);
 }

@@ -33,11 +33,14 @@ export type Matrix = readonly (readonly number[])[];
 
 /**
  * Finite points, by how many multiplications there are. For six, 3/4 and 3/2 rather than 1 and 2: exact in binary, with a product near one,
- * they keep the terms of each sum alike in size, which halves the error.
+ * they keep the terms of each sum alike in size, which halves the error. Those of seven and nine were found by trying all pairs of ten such
+ * numbers.
  */
 const POINTS: Readonly<Record<number, readonly number[]>> = {
   4: [0, 1, -1],
   6: [0, 3 / 4, -3 / 4, 3 / 2, -3 / 2],
+  7: [3 / 8, -3 / 8, 3 / 4, -3 / 4, 3 / 2, -3 / 2],
+  9: [1 / 4, -1 / 4, 3 / 4, -3 / 4, 1, -1, 5 / 2, -5 / 2],
 };
 
 /** What a kernel that filters says of itself; `size`: rows and columns of results, or of their gradients, in a tile. */
@@ -52,7 +55,7 @@ function withRoots(roots: readonly number[]): number[] {
   return c;
 }
 
-/** The matrices for `results` sums over `taps` neighbours; results + taps - 1 is 4 or 6. */
+/** The matrices for `results` sums over `taps` neighbours; results + taps - 1 is 4, 6, 7 or 9. */
 export function filtering(results: number, taps: number): Filtering {
   const points = results + taps - 1;
   const finite = POINTS[points]!;
