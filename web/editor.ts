@@ -94,7 +94,7 @@ export function createEditor(parent: HTMLElement, doc: string, language: Remote<
     if (found === undefined) return null;
     const dom = document.createElement('div');
     dom.className = 'hover';
-    dom.textContent = found.text.replace(/```\w*\n?|[`*]/g, '');
+    dom.textContent = found.text.replace(/```\w*\n?|[`*]|^---\n/gm, '');
     return { pos: found.span.start, end: found.span.end, create: () => ({ dom }) };
   });
   const view = new EditorView({

@@ -48,7 +48,11 @@ export class StoryView {
     private readonly place: HTMLElement,
     private readonly language: Remote<LanguageFunctions>,
     private readonly goTo: (line: number) => void,
-  ) {}
+  ) {
+    document.addEventListener('keydown', ({ key, target }) => {
+      if (key === 'Escape' && !(target as Element).closest('.cm-editor')) this.close();
+    });
+  }
 
   async tell(layer: Layer): Promise<void> {
     this.open = layer.layer;

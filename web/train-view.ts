@@ -26,6 +26,8 @@ export class TrainView {
   private readonly runs = byId<HTMLSelectElement>('runs');
   private readonly backend = byId<HTMLSelectElement>('backend');
   private events: readonly TrainEvent[] = [];
+  /** The run that was paused here last, unless another one has been trained since, and what the page showed then. */
+  private paused: { readonly run: string; readonly shown: string } | undefined;
   /** Steps that were told since `began`. */
   private told = 0;
   private began = 0;
@@ -126,19 +128,26 @@ export class TrainView {
     const { text, settings } = this.program();
     const backend = this.backend.value as 'webgpu' | 'reference';
     const watchGradients = byId<HTMLInputElement>('watch-gradients').checked;
+    const shown = JSON.stringify({ text, settings });
+    if (this.runs.value === this.paused?.run && shown !== this.paused.shown) this.runs.value = '';
     const chosen = this.runs.value;
-    this.events = [];
-    for (const id of ['facts', 'curves']) byId(id).replaceChildren();
+    // Of the run that was paused here the curves go on.
+    if (chosen === '' || chosen !== this.paused?.run) {
+      this.events = [];
+      for (const id of ['facts', 'curves']) byId(id).replaceChildren();
+    }
+    this.paused = undefined;
     this.choose(chosen);
     this.setBusy(true);
     this.say('preparing …');
     let isDone = false;
     try {
-      const { testAccuracy } = await (chosen === ''
+      const { run, interrupted } = await (chosen === ''
         ? this.trainer.begin(text, { ...settings, backend, watchGradients })
         : this.trainer.goOn(chosen, { backend, watchGradients }));
-      isDone = testAccuracy !== undefined && testAccuracy !== null;
-      this.say(isDone ? 'done; the run is kept' : 'paused; the run is kept');
+      isDone = !interrupted;
+      if (interrupted) this.paused = { run, shown };
+      this.say(isDone ? 'done; the run is kept' : 'paused; the run is kept, and Train goes on with it');
     } catch (error) {
       const { message } = error as Error;
       this.say(message === 'paused' ? 'paused; the run is kept' : message);
@@ -146,6 +155,8 @@ export class TrainView {
       this.setBusy(false);
       this.draw();
       await this.listRuns();
+      // What is trained next goes on with it.
+      if (this.paused !== undefined) this.runs.value = this.paused.run;
     }
     if (isDone) await this.results.test();
     return isDone;

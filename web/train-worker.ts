@@ -41,8 +41,8 @@ async function runWith(begin: (options: TrainOptions) => ReturnType<typeof train
   const onEpoch = async (): Promise<void> => post({ gradients: await gradients(folder, scale) });
   const callbacks = watchGradients ? [{ onEpoch }] : [];
   try {
-    const { run, testAccuracy, isStopped } = await begin({ ...choices, callbacks, logEvery: 1, signal: stop.signal, onEvent });
-    return { run, testAccuracy, isStopped };
+    const { run, interrupted } = await begin({ ...choices, callbacks, logEvery: 1, signal: stop.signal, onEvent });
+    return { run, interrupted };
   } finally {
     await flushFiles();
   }

@@ -44,7 +44,10 @@ export function flushFiles(): Promise<void> {
 async function load(folder: FileSystemDirectoryHandle, path: string): Promise<void> {
   for await (const [name, handle] of folder.entries()) {
     if (handle.kind === 'directory') await load(handle as FileSystemDirectoryHandle, `${path}/${name}`);
-    else memory.put(`${path}/${name}`, new Uint8Array(await (await (handle as FileSystemFileHandle).getFile()).arrayBuffer()));
+    else {
+      const file = await (handle as FileSystemFileHandle).getFile();
+      memory.put(`${path}/${name}`, new Uint8Array(await file.arrayBuffer()), file.lastModified);
+    }
   }
 }
 

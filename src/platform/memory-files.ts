@@ -108,11 +108,13 @@ export class MemoryFiles {
     return [...new Set(below.map((name) => name.slice(before.length).split('/')[0]!))].sort();
   }
 
-  /** A file that lies there from now on, and the folders above it. */
-  put(path: string, bytes: Uint8Array): void {
+  /** A file that lies there from now on, and the folders above it; `modified`: when it was written, in milliseconds, if not now. */
+  put(path: string, bytes: Uint8Array, modified?: number): void {
     const parts = folderOf(normalized(path)).split('/');
     for (let depth = 2; depth <= parts.length; depth += 1) this.folders.add(parts.slice(0, depth).join('/'));
-    this.write(path, this.create(path, false), bytes, 0);
+    const entry = this.create(path, false);
+    this.write(path, entry, bytes, 0);
+    if (modified !== undefined) entry.modified = modified;
   }
 }
 

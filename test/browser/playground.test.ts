@@ -294,9 +294,20 @@ describe('the playground', () => {
       .locator('#facts .fact:first-child b')
       .filter({ hasText: /^(2[5-9]|[3-9]\d|\d{3,})$/ })
       .waitFor();
-    await page.click('#pause');
-    await page.waitForSelector('#start:not([disabled])');
+    const pause = async (): Promise<readonly [run: string, step: number]> => {
+      await page.click('#pause');
+      await page.waitForSelector('#start:not([disabled])');
+      assert.match((await page.textContent('#run-status'))!, /^paused; the run is kept/);
+      return [await page.inputValue('#runs'), Number(await page.textContent('#facts .fact:first-child b'))];
+    };
+    const [run, at] = await pause();
     assert.equal(await page.locator('#facts b').nth(3).textContent(), '0', 'no step is skipped');
+    await page.click('#start');
+    const reached = async () => Number(await page.textContent('#facts .fact:first-child b'));
+    while ((await reached()) <= at) await page.waitForTimeout(50);
+    assert.equal((await pause())[0], run, 'it is the run that goes on');
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('#story', { state: 'hidden' });
     assert.deepEqual(await page.evaluate(FAULTS_OF_LAYOUT), []);
   });
 

@@ -23,7 +23,7 @@ describe('ampc report', () => {
     const net = work.file('net.amp', NET);
     for (const [name, ...options] of [
       ['one'],
-      ['two', '--seed', '7', '--set', 'train.optimizer.lr=0.1'],
+      ['two', '--seed', '7', '--limit', '64', '--set', 'train.optimizer.lr=0.1'],
       ['three', '--precision', 'fp32'],
     ]) {
       const { code, stderr } = await ampc(...work.args('train', net, '--out', run(name!), '--log-every', '1', ...options));
@@ -48,7 +48,7 @@ describe('ampc report', () => {
     assert.deepEqual([code, stderr, stdout], [0, '', `${run('two')}/report.html\n`]);
     const page = readFileSync(`${run('two')}/report.html`, 'utf8');
     assert.deepEqual(sections(page), ['summary', 'curves', 'test', 'plan', 'filters', 'settings']);
-    assert.match(page, /ampc train net\.amp --backend reference --seed 7 --set train\.optimizer\.lr=0\.1</);
+    assert.match(page, /ampc train net\.amp --backend reference --seed 7 --limit 64 --set train\.optimizer\.lr=0\.1</);
     assert.match(page, /<title>Loss<\/title>/);
     assert.match(page, /class0 taken for class\d/);
     assert.match(page, /f32 → f16/);

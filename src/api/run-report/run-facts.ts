@@ -23,12 +23,14 @@ export interface RunFacts {
   readonly choices: RunChoices;
 }
 
-/** `ampc train` with the options that a run was started with. */
-export function trainCommand(file: string, { backend, settings, shuffle, augment, maxSteps, replan }: RunChoices): string {
+/** `ampc train` with the options that a run was started with, but for where its data lay and where it was to be. */
+export function trainCommand(file: string, choices: RunChoices): string {
+  const { backend, settings, shuffle, augment, maxSteps, limit, replan, keepBest, histograms } = choices;
   const { precision, policy, batch, epochs, seed, set = [] } = settings;
-  const valued = { backend, precision, policy, batch, epochs, seed, 'max-steps': maxSteps, replan };
+  const options = { precision, policy, batch, epochs, seed, 'max-steps': maxSteps, limit, replan, 'keep-best': keepBest };
+  const valued = { backend, ...options };
   const words = Object.entries(valued).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
-  const flags = [...(shuffle ? [] : ['--no-shuffle']), ...(augment ? [] : ['--no-augment'])];
+  const flags = [...(shuffle ? [] : ['--no-shuffle']), ...(augment ? [] : ['--no-augment']), ...(histograms ? ['--histograms'] : [])];
   return ['ampc', 'train', file, ...words, ...flags, ...set.flatMap((one) => ['--set', one])].map(shellWord).join(' ');
 }
 
