@@ -1,6 +1,7 @@
 import type { ComputeType } from '../../numeric/formats.js';
 import type { Pair } from '../../ops/contraction-geometry.js';
 import { type Code, emit, joined } from '../code.js';
+import { askFor } from './ask-ahead.js';
 import { type Compute, type LoadPart, STAGED } from './contraction-unit.js';
 import { cType } from './formats.js';
 import type { WeightGradient } from './gradient-geometry.js';
@@ -11,12 +12,10 @@ function ofImages(load: (kind: string, image: Code) => Code, [first, second] = [
   return (kind, half) => (half === 0 ? load(kind, first!) : emit`second == NULL ? (vh){0} : ${load(kind, second!)}`);
 }
 
-/**
- * C that asks for what lies `ahead` elements behind, in the image that is staged next: pieces of a few channels each, at distances at which
- * no processor fetches ahead by itself. 0: nothing.
- */
-function prefetch(ahead: number, ...images: readonly string[]): Code {
-  return ahead === 0 ? emit`` : joined(images.map((image) => emit`        __builtin_prefetch(${image} + from + ${ahead});\n`));
+/** Lines that ask for what lies `ahead` elements behind, in the image that is staged next. 0: none. */
+function askForNext(ahead: number, ...images: readonly string[]): Code {
+  const line = (image: string) => emit`        ${askFor(emit`${image} + from + ${ahead}`)}\n`;
+  return ahead === 0 ? emit`` : joined(images.map(line));
 }
 
 /**
@@ -58,7 +57,7 @@ ${sides}    }
       for (int64_t block = 0; block < count; block++) {
         const int64_t from = (row * ${g.width} + column) * ${g.groups * g.channels} + block * LANES;
         ${type} *to = staged + block * ${size} + ((row + ${g.haloTop}) * ${g.stagedWidth} + column + ${g.haloLeft}) * LANES;
-${prefetch(ahead, 'first')}        ${value}
+${askForNext(ahead, 'first')}        ${value}
       }
     }
   }
@@ -114,7 +113,7 @@ export function emitStageDy(
   const belowAll = zeros(emit`${g.outHeight * columns * width * lanes}`, below, '  ');
   return emit`${head('static void', name, parameters)}
   (void)second;
-  ${forVectors([g.outHeight, g.outWidth], g, width, to, emit`${prefetch(ahead, 'first')}        ${value}\n`, rightOf)}${belowAll}}
+  ${forVectors([g.outHeight, g.outWidth], g, width, to, emit`${askForNext(ahead, 'first')}        ${value}\n`, rightOf)}${belowAll}}
 `;
 }
 
@@ -142,9 +141,10 @@ export function emitStagePooledDy(
   };
   const corners = joined([0, 1, 2, 3].map((q) => emit`        ${corner(q)}\n`));
   const to = emit`${type} *to = staged + ((row * ${2 * g.outWidth} + column * 2) * ${width} + v) * LANES`;
+  const each = emit`${askForNext(ahead, 'first', 'which')}        ${value}\n${corners}`;
   const unused = depth === 1 ? '  (void)second, (void)which2;\n' : '';
   const gradients = `const ${cType(dtype)} *first, const ${cType(dtype)} *second`;
   return emit`${head('static void', name, emit`${gradients}, const uint8_t *which, const uint8_t *which2, ${type} *staged, int64_t n`)}
-${unused}  ${forVectors([windowRows, windowColumns], g, width, to, emit`${prefetch(ahead, 'first', 'which')}        ${value}\n${corners}`)}}
+${unused}  ${forVectors([windowRows, windowColumns], g, width, to, each)}}
 `;
 }

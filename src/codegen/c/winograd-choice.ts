@@ -9,14 +9,17 @@ import { type Filtering, filtering, TAPS } from './winograd.js';
 
 /** Points from which on a tile's transforms are large: half as many tiles are kept at once. */
 const MANY_POINTS = 9;
+
 /** Tiles of results whose products are kept at once: each transformed weight is read once for all of them. */
 export function resultTiles({ points }: Filtering): number {
   return points >= MANY_POINTS ? 24 : 48;
 }
+
 /** Tiles of gradients whose transforms are kept at once: each sum is loaded and stored once for all of them. */
 export function tilesAtOnce({ points }: Filtering): number {
   return points >= MANY_POINTS ? 32 : 64;
 }
+
 /** Bytes of sums that one task of a weight's gradient adds to, for block after block. */
 export const GRADIENT_SLICE = 1400 * 1024;
 /** Channels of a slice that a tile of such sums is chosen for. */
@@ -36,7 +39,8 @@ const PAYS = 0.85;
 
 /**
  * Cycles of one core for a vector of channels, by the rows of a tile: to transform a tile's inputs, its products, and its gradients; one
- * summed channel's weights; and a channel's sums of a weight gradient. Measured with AVX-512.
+ * summed channel's weights; and a channel's sums of a weight gradient. Those of 2 and 4 were measured with AVX-512; those of 5 and 7 are
+ * estimates from these by how many more operations they take.
  */
 const CYCLES: Readonly<Record<number, Readonly<Record<'inputs' | 'products' | 'gradients' | 'weights' | 'sums', number>>>> = {
   2: { inputs: 35, products: 40, gradients: 30, weights: 90, sums: 150 },
